@@ -1,0 +1,193 @@
+"""From a spec to a loss: the one entry point of the compiler."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lossc.compiler.build import build
+from lossc.compiler.emit.memory import load_module
+from lossc.compiler.emit.module import ModuleText, write_module
+from lossc.compiler.ir.graph import Graph
+from lossc.compiler.plan import Plan, make_plan
+from lossc.compiler.stages import Stages
+from lossc.compiler.surrogate import Given, SurrogatePlan, plan_surrogate
+from lossc.compiler.validate import QUICK, Report, validate_refactoring
+from lossc.compiler.version import VERSION
+from lossc.grammar import syntax as sx
+from lossc.grammar.errors import NotAMetric
+from lossc.grammar.format import to_dsl
+from lossc.grammar.load import load
+
+
+class CompiledLoss:
+    """A spec that was refactored, proved on data and turned into torch code.
+
+    Attributes:
+        spec: The syntax of the spec.
+        stages: The four stages; ``str()`` is readable.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        plan: Plan,
+        surrogate: SurrogatePlan | None,
+        options: Mapping[str, object],
+    ):
+        self.spec: sx.Spec = graph.spec
+        self.plan, self.surrogate, self._options = plan, surrogate, dict(options)
+        self.stages = Stages(plan, surrogate)
+        self.text = to_dsl(graph.spec)
+
+    @functools.cached_property
+    def module(self) -> ModuleText:
+        """The generated module."""
+        digest = hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        head = [f"The loss of the spec `{self.spec.name.id}`, compiled by lossc {VERSION}.", ""]
+        head += ["This file needs torch and nothing else. The spec (sha256 " + digest + "):", ""]
+        head += ["    " + line for line in self.text.rstrip().split("\n")]
+        head += ["", "Its stages:", ""]
+        head += ["    " + line for line in str(self.stages).split("\n")]
+        return write_module(
+            self.plan, self.surrogate, "\n".join(line.rstrip() for line in head) + "\n", VERSION
+        )
+
+    def source(self) -> str:
+        """The Python source of the loss: a module that needs only torch."""
+        return self.module.source
+
+    def loss(self, **overrides: Any) -> nn.Module:
+        """The loss as an ``nn.Module``.
+
+        Args:
+            **overrides: Arguments of the generated class: params, ``temperature``, ``gradient``, ``seed``, ...
+        """
+        cls = _module_class(self.module)
+        arguments = {"validate": self._options.get("validate", True), **overrides}
+        if not arguments["validate"]:
+            arguments["validate"] = False
+        made = cls(**arguments)
+        made._lossc = (self.text, dict(self._options), overrides)
+        return made
+
+    @functools.cached_property
+    def _eager(self) -> Any:
+        return self.loss(validate=True)
+
+    def _metric_only(self, what: str) -> None:
+        if not self.plan.is_metric:
+            raise NotAMetric(f"'{self.spec.name.id}' defines a loss, which has no {what}")
+
+    def metric(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """The metric as the spec has it (decoder, then evaluator): a scalar.
+
+        Raises:
+            NotAMetric: The spec defines a loss.
+            ValueError: An input is wrong, or the metric has no value on this batch.
+        """
+        self._metric_only("metric")
+        return self._eager.metric(*args, **inputs)
+
+    def refactored(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """g(h(f(.))): the metric by way of comparisons and binaries, equal to :meth:`metric`."""
+        self._metric_only("metric")
+        return self._eager.refactored(*args, **inputs)
+
+    def comparisons(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """All comparisons: ``[l]``, family by family, row-major; l depends on the data."""
+        self._metric_only("comparisons")
+        return self._eager.comparisons(*args, **inputs)
+
+    def evaluate_binaries(self, binaries: Tensor, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """G on given binaries: ``[..., l] -> [...]``, 0 or 1 in the order of :meth:`comparisons`."""
+        self._metric_only("binaries")
+        return self._eager.evaluate_binaries(torch.as_tensor(binaries), *args, **inputs)
+
+    def check(self, batches: int = 1000, seed: int = 0) -> Report:
+        """Translation validation on ``batches`` batches; raises SpecError at the smallest disagreement."""
+        return validate_refactoring(self.plan, self._eager, batches, seed)
+
+    def __repr__(self) -> str:
+        return f"CompiledLoss({self.spec.name.id}: {self.surrogate or 'differentiable'})"
+
+
+def compile_spec(
+    spec: str | os.PathLike[str],
+    *,
+    params: Mapping[str, int | float | str] | None = None,
+    step: Given = None,
+    interpolation: Given = None,
+    squash: str | None = None,
+    transform: str | None = None,
+    seed: int = 0,
+    validate: bool = True,
+) -> CompiledLoss:
+    """Compiles a spec.
+
+    Args:
+        spec: A bundled spec's name, a path, or spec text.
+        params: Values that replace the spec's parameter defaults.
+        step: The step relaxation: ``"sigmoid"``, ``"sigmoid(temperature=0.5)"`` or a dict with ``kind``.
+        interpolation: ``"idw"``, ``"idw(good=8, gradient=published)"`` or a dict with ``kind``.
+        squash: ``"sigmoid"`` bounds the scores before they are compared.
+        transform: What is trained of the interpolated metric; ``"none"``.
+        seed: Of the anchors.
+        validate: Whether the loss checks its inputs in eager mode.
+
+    Returns:
+        The compiled loss; its refactoring has been validated on random and adversarial batches.
+
+    Raises:
+        SpecError: The spec or an option is wrong; all errors that could be found.
+    """
+    parsed = load(spec)
+    graph = build(parsed, params)
+    options = {
+        "params": dict(params or {}),
+        "step": step,
+        "interpolation": interpolation,
+        "squash": squash,
+        "transform": transform,
+        "seed": seed,
+        "validate": validate,
+    }
+    surrogate = plan_surrogate(parsed, step, interpolation, squash, transform, seed)
+    if graph.goal == "loss":
+        return CompiledLoss(graph, make_plan(graph), None, options)
+    plan = make_plan(graph, published_consistency=surrogate.published_consistency)
+    compiled = CompiledLoss(graph, plan, surrogate, options)
+    compiled.check(QUICK)
+    return compiled
+
+
+def rebuild_loss(
+    text: str, options: dict[str, Any], overrides: dict[str, Any], state: dict[str, Any]
+) -> nn.Module:
+    """A pickled loss: compiled again from its spec text, with its buffers and mode."""
+    made = compile_spec(text, **options).loss(**overrides)
+    made.load_state_dict(state["state_dict"])
+    made.train(state["training"])
+    return made
+
+
+@functools.cache
+def _module_class(text: ModuleText) -> Any:
+    """The generated class, able to be pickled as spec text plus options."""
+    generated = getattr(load_module(text), text.class_name)
+
+    def reduce(self: nn.Module) -> tuple[Any, ...]:
+        state = {"state_dict": self.state_dict(), "training": self.training}
+        return rebuild_loss, (*self._lossc, state)  # type: ignore[misc]
+
+    return type(
+        text.class_name,
+        (generated,),
+        {"__reduce__": reduce, "__module__": generated.__module__, "__doc__": generated.__doc__},
+    )

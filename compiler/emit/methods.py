@@ -1,0 +1,292 @@
+"""The methods of a generated metric: each stage by itself, so that each can be read and tested."""
+
+from __future__ import annotations
+
+from lossc.compiler.emit.signature import Signature
+from lossc.compiler.emit.text import definition, indented, quoted
+from lossc.compiler.emit.value import Value, align
+from lossc.compiler.emit.writer import Writer
+from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.node import Index, Node
+from lossc.compiler.ir.text import text
+from lossc.compiler.plan import Plan
+from lossc.compiler.rows import RowFamily
+from lossc.grammar.errors import Diagnostic, SpecError
+
+
+class Methods:
+    """Writes the body of each method from the plan."""
+
+    def __init__(self, plan: Plan, signature: Signature):
+        self.plan, self.signature = plan, signature
+
+    def writer(self, **more: object) -> Writer:
+        signature = self.signature
+        return Writer(
+            signature.names,
+            {name: f"self.{python}" for name, python in signature.params.items()},
+            f"{signature.anchor}.dtype",
+            self.plan.signs,
+            signature.anchor,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def _method(
+        self, name: str, arguments: list[str], returns: str, doc: str, body: list[str]
+    ) -> list[str]:
+        head = definition(f"def {name}", ["self", *arguments], f" -> {returns}:", 0)
+        dims = self.signature.dim_lines(
+            "\n".join(line for line in body if not line.strip().startswith("#"))
+        )
+        return [*head, *indented([f'"""{doc}"""', *dims, *body], 4)]
+
+    def _prepared(self) -> str:
+        names = self.signature.arguments
+        return f"{names}{',' if len(self.signature.inputs) == 1 else ''} = self.prepare({names})"
+
+    # ------------------------------------------------------------------ methods
+
+    def expression(self) -> list[str]:
+        """The statements of a differentiable ``loss``."""
+        writer = self.writer()
+        (value,) = writer.write(self.plan.graph.root)
+        body = [*writer.lines, f"return {self._tensor(value)}"]
+        return [*self.signature.dim_lines("\n".join(body)), *body]
+
+    def _tensor(self, value: Value) -> str:
+        return f"{self.signature.anchor}.new_tensor({value.code})" if value.scalar else value.code
+
+    def metric(self) -> list[str]:
+        writer = self.writer()
+        (value,) = writer.write(self.plan.graph.root)
+        value = writer.real(value)
+        body = writer.lines
+        dims = self.signature.dim_lines("\n".join([*body, value.code]))
+        lines = ["@torch.no_grad()"]
+        lines += definition("def metric", ["self", *self.signature.typed()], " -> Tensor:", 0)
+        lines += indented(
+            [
+                '"""The metric as the spec has it, decoder then evaluator, without gradient."""',
+                self._prepared(),
+                *dims,
+                *body,
+                f"return self.defined({self._tensor(value)})",
+            ],
+            4,
+        )
+        message = quoted(self.plan.undefined)
+        return [
+            *lines,
+            "",
+            "def defined(self, value: Tensor) -> Tensor:",
+            '    """``value``; a ValueError in eager mode where it is undefined and the spec does not say what then."""',
+            "    if self.validate and not torch.compiler.is_compiling():",
+            *self._check_defined(message),
+            "    return value",
+        ]
+
+    def _check_defined(self, message: str) -> list[str]:
+        line = f"        check_defined(value, {message})"
+        if len(line) + 4 <= 100:
+            return [line]
+        return [
+            "        check_defined(",
+            "            value,",
+            f"            {message},",
+            "        )",
+        ]
+
+    def refactored(self) -> list[str]:
+        names = self.signature.arguments
+        lines = ["@torch.no_grad()"]
+        lines += definition("def refactored", ["self", *self.signature.typed()], " -> Tensor:", 0)
+        body = [
+            '"""The metric by way of comparisons and binaries: equal to ``metric``."""',
+            self._prepared(),
+            f"families = self.families({names})",
+            "rows = torch.cat([row_counts(family, binaries_of(family)) for family in families], -1)",
+            f"return self.metric_of_rows(rows, families, {names})",
+        ]
+        return [*lines, *indented(body, 4)]
+
+    def comparisons(self) -> list[str]:
+        head = definition("def comparisons", ["self", *self.signature.typed()], " -> Tensor:", 0)
+        body = [
+            '"""All comparisons, family by family, row by row: ``[l]``."""',
+            self._prepared(),
+            f"return flat_comparisons(self.families({self.signature.arguments}))",
+        ]
+        return [*head, *indented(body, 4)]
+
+    def evaluate_binaries(self) -> list[str]:
+        names = self.signature.arguments
+        lines = ["@torch.no_grad()"]
+        arguments = ["self", "binaries: Tensor", *self.signature.typed()]
+        lines += definition("def evaluate_binaries", arguments, " -> Tensor:", 0)
+        body = [
+            '"""The metric of given binaries, in the order of ``comparisons``: ``[..., l] -> [...]``."""',
+            self._prepared(),
+            f"families = self.families({names})",
+            "rows = rows_of_binaries(families, binaries)",
+            f"return self.metric_of_rows(rows, families, {names})",
+        ]
+        return [*lines, *indented(body, 4)]
+
+    def families(self) -> list[str]:
+        writer = self.writer()
+        blocks: list[str] = []
+        for number, row in enumerate(self.plan.families, start=1):
+            blocks += self._family(writer, row, number)
+        body = [*writer.lines, "return (", *indented(blocks, 4), ")"]
+        doc = "score -> comparison -> binary: what is compared with what, and who wins a tie."
+        return self._method("families", self.signature.plain(), "tuple[Family, ...]", doc, body)
+
+    def _family(self, writer: Writer, row: RowFamily, number: int) -> list[str]:
+        family = row.family
+        left, right, stored, tie = (
+            align(value, row.axes)
+            for value in writer.write(family.left, family.right, family.stored, family.tie)
+        )
+        shape = ", ".join(writer.size(axis.extent) for axis in row.axes)
+        comma = "," if len(row.axes) == 1 else ""
+        anchor = self.signature.anchor
+        if stored.scalar:
+            full = f"{anchor}.new_ones(({shape}{comma}), dtype=torch.bool)"
+        elif set(self._axes_of(family.stored)) == set(row.axes):
+            full = stored.code
+        else:
+            full = f"{stored.atom}.expand({shape})"
+        lines = []
+        for side in (left, right):
+            lines.append(f"{anchor}.new_tensor({side.code})" if side.scalar else side.code)
+        where = "" if stored.scalar else f" where {text(family.stored)}"
+        comment = f"# wins{number}: {text(family.left)} > {text(family.right)}{where}"
+        return [
+            *(part for part in _wrapped(comment)),
+            "Family(",
+            f"    left={lines[0]},",
+            f"    right={lines[1]},",
+            f"    stored={full},",
+            f"    tie={tie.code},",
+            f"    columns={len(row.columns)},",
+            f"    mirrored={family.mirrored is not None},",
+            "),",
+        ]
+
+    def _axes_of(self, node: Node) -> tuple[Index, ...]:
+        return node.indices
+
+    def best(self) -> list[str]:
+        """The best configuration from the spec's ideal scores."""
+        writer = self.writer()
+        lines, ideal = [], {}
+        for name, truth in self.plan.graph.truth.items():
+            (value,) = writer.write(truth)
+            axes = truth.bound
+            shape = ", ".join(writer.size(axis.extent) for axis in axes)
+            value = align(writer.real(value), axes)
+            code = (
+                f"{self.signature.anchor}.new_tensor({value.code})" if value.scalar else value.atom
+            )
+            lines.append(f"ideal_{self.signature.inputs[name]} = {code}.expand({shape})")
+            ideal[name] = f"ideal_{self.signature.inputs[name]}"
+        passed = ", ".join(ideal.get(n, python) for n, python in self.signature.inputs.items())
+        body = [
+            *writer.lines,
+            *lines,
+            f"ideal = self.families({passed})",
+            "return torch.cat([binaries_of(family).reshape(-1) for family in ideal])",
+        ]
+        arguments = [*self.signature.plain(), "families: tuple[Family, ...]"]
+        doc = "The binaries of the spec's ideal scores, at every place of every family."
+        return self._method("best", arguments, "Tensor", doc, body)
+
+    def _result(self, value: Value) -> list[str]:
+        if not self.plan.published_consistency:
+            return [f"return self.defined({value.code})"]
+        return [
+            f"value = {value.code}",
+            f"ordered = has_order(families, rows, self.items({self.signature.arguments}))",
+            "return self.defined(torch.where(ordered, value, 0))",
+        ]
+
+    def items(self) -> list[str]:
+        """Which items each comparison is about: numbers in row-major order."""
+        writer = self.writer()
+        pairs = []
+        for row in self.plan.families:
+            sides = [
+                item_number(self.plan.graph.make, side)
+                for side in (row.family.left, row.family.right)
+            ]
+            left, right = (align(value, row.axes) for value in writer.write(*sides))
+            pairs.append(f"({left.code}, {right.code}),")
+        body = [*writer.lines, "return (", *indented(pairs, 4), ")"]
+        doc = "The numbers of the left and right item of each comparison."
+        return self._method(
+            "items", self.signature.plain(), "tuple[tuple[Tensor, Tensor], ...]", doc, body
+        )
+
+    def metric_of_rows(self) -> list[str]:
+        families = self.plan.families
+        names = [f"wins{number}" for number in range(1, len(families) + 1)]
+
+        def special(node: Node) -> Value | None:
+            if node.op != "ones":
+                return None
+            number = node.attr("family")
+            assert isinstance(number, int)
+            return Value(names[number], families[number].rows, "int", batched=True)
+
+        writer = self.writer(special=special, taken=set(names))
+        (value,) = writer.write(self.plan.root)
+        value = writer.real(value)
+        targets = f"({names[0]},)" if len(names) == 1 else ", ".join(names)
+        body = [
+            f"{targets} = split_rows(families, rows)",
+            *writer.lines,
+            *self._result(value),
+        ]
+        arguments = ["rows: Tensor", "families: tuple[Family, ...]", *self.signature.plain()]
+        doc = "binary -> metric: from the number of comparisons won in each row, ``[..., R] -> [...]``."
+        return self._method("metric_of_rows", arguments, "Tensor", doc, body)
+
+
+def item_number(make: NodeFactory, side: Node) -> Node:
+    """The row-major number of the item that a comparison reads.
+
+    Raises:
+        SpecError: It reads no item of an array.
+    """
+    if side.op != "at" or len(side.args) < 2:
+        raise SpecError(
+            Diagnostic(
+                side.span,
+                "not-supported",
+                "inconsistent = published needs comparisons of items of one array",
+            )
+        )
+    array, *places = side.args
+    extents = (
+        [index.extent for index in array.bound] if array.op == "define" else array.attr("dims")
+    )
+    number = make.const(0)
+    for place, extent in zip(places, extents, strict=True):  # type: ignore[arg-type]
+        size = (
+            make.const(extent.size)
+            if isinstance(extent.size, int)
+            else make("dim", name=extent.size, kind="int")
+        )
+        number = make.arithmetic("add", make.arithmetic("mul", number, size), place)
+    return number
+
+
+def _wrapped(comment: str, width: int = 84) -> list[str]:
+    """A comment in lines of at most ``width`` characters."""
+    words, lines, line = comment.split()[1:], [], "#"
+    for word in words:
+        if len(line) + 1 + len(word) > width and line != "#":
+            lines.append(line)
+            line = "#  "
+        line += " " + word
+    return [*lines, line]

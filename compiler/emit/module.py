@@ -1,0 +1,209 @@
+"""The text of a generated module: docstring, one nn.Module, one function, and the runtime that they use."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lossc.compiler.emit.forward import forward_lines, option_lines
+from lossc.compiler.emit.methods import Methods
+from lossc.compiler.emit.names import class_name, identifier
+from lossc.compiler.emit.runtime_source import runtime_names, runtime_source
+from lossc.compiler.emit.signature import Signature, signature_of
+from lossc.compiler.emit.text import definition, docstring, indented, quoted
+from lossc.compiler.plan import Plan
+from lossc.compiler.surrogate import SurrogatePlan
+
+
+@dataclass(frozen=True)
+class ModuleText:
+    """A generated module.
+
+    Args:
+        source: Its text.
+        class_name: The nn.Module in it.
+        function_name: The functional form in it.
+    """
+
+    source: str
+    class_name: str
+    function_name: str
+
+
+def write_module(
+    plan: Plan, surrogate: SurrogatePlan | None, head: str, version: str
+) -> ModuleText:
+    """The module for a planned spec.
+
+    Args:
+        plan: The refactored spec, or a differentiable ``loss``.
+        surrogate: How the metric is relaxed; ``None`` for a ``loss``.
+        head: The docstring: spec, hash, stages.
+        version: Of lossc, for the docstring.
+    """
+    signature = signature_of(plan.graph)
+    taken = set(runtime_names())
+    name = identifier(class_name(plan.graph.spec.name.id), taken)
+    function = identifier(plan.graph.spec.name.id, taken | {name})
+    methods = Methods(plan, signature)
+    body = _class(plan, surrogate, signature, methods, name)
+    functional = _function(plan, surrogate, signature, name, function)
+    runtime = runtime_source(_called(body))
+    text = "\n".join([*body, *functional, *runtime])
+    lines = [*docstring(head), "", "from __future__ import annotations", ""]
+    lines += _imports(text)
+    lines += [
+        "",
+        f"__all__ = [{quoted(name)}, {quoted(function)}]",
+        "",
+        "",
+        *body,
+        "",
+        "",
+        *functional,
+    ]
+    for source in runtime:
+        lines += ["", "", source]
+    return ModuleText("\n".join(lines) + "\n", name, function)
+
+
+def _imports(text: str) -> list[str]:
+    standard = ["import math"] if re.search(r"\bmath\.", text) else []
+    if "Callable[" in text:
+        standard.append("from collections.abc import Callable")
+    if "NamedTuple" in text:
+        standard.append("from typing import NamedTuple")
+    torch = ["import torch", "from torch import Tensor, nn"]
+    if re.search(r"\bfunctional\.", text):
+        torch.append("from torch.nn import functional")
+    return [*standard, *([""] if standard else []), *torch]
+
+
+def _called(lines: list[str]) -> set[str]:
+    names = set(
+        re.findall(
+            r"[A-Za-z_]\w*", "\n".join(line for line in lines if not line.strip().startswith("#"))
+        )
+    )
+    return names & runtime_names()
+
+
+def _class(
+    plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, methods: Methods, name: str
+) -> list[str]:
+    spec = plan.graph.spec
+    lines = [
+        f"class {name}(nn.Module):",
+        *indented(docstring(_class_doc(plan, surrogate, signature)), 4),
+        "",
+    ]
+    if surrogate is not None:
+        lines += ["    seed: Tensor", "    step: Tensor", ""]
+    lines += indented(_init(plan, surrogate, signature), 4)
+    lines += ["", *indented(forward_lines(plan, surrogate, signature, methods), 4)]
+    if plan.is_metric:
+        lines += ["", *indented(methods.metric(), 4)]
+        lines += ["", *indented(methods.refactored(), 4)]
+        lines += ["", *indented(methods.comparisons(), 4)]
+        lines += ["", *indented(methods.evaluate_binaries(), 4)]
+        lines += ["", *indented(methods.families(), 4)]
+        if plan.uses_truth:
+            lines += ["", *indented(methods.best(), 4)]
+        if plan.published_consistency:
+            lines += ["", *indented(methods.items(), 4)]
+        lines += ["", *indented(methods.metric_of_rows(), 4)]
+    lines += ["", *indented(_prepare(signature), 4)]
+    assert spec.name.id
+    return lines
+
+
+def _class_doc(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> str:
+    spec = plan.graph.spec
+    first = " ".join((spec.doc or f"The loss of the spec {spec.name.id}.").split())
+    if len(first) > 80 and ". " in first:
+        first = first[: first.index(". ") + 1]
+    lines = [first, ""]
+    if surrogate is not None:
+        sign = (
+            "minus the interpolated metric"
+            if plan.graph.goal == "evaluate"
+            else "the interpolated metric"
+        )
+        lines += [f"The loss is {sign}; ``metric`` is the metric itself.", ""]
+    lines.append("Inputs:")
+    for entry in spec.inputs:
+        dims = ", ".join(str(d.size) for d in entry.kind.dims)
+        kind = {"real": "scores" if entry.kind.live else "real", "int": "int", "bool": "bool"}[
+            entry.kind.type
+        ]
+        below = f" below {entry.kind.below.size}" if entry.kind.below else ""
+        lines.append(f"    {signature.inputs[entry.name.id]}: ``[{dims}]``, {kind}{below}.")
+    return "\n".join(lines)
+
+
+def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> list[str]:
+    arguments = ["self", "*"]
+    body = ["super().__init__()"]
+    bounds = {p.name.id: p.range for p in plan.graph.spec.params}
+    for name, python in signature.params.items():
+        value = signature.values[name]
+        arguments.append(f"{python}: {'int' if isinstance(value, int) else 'float'} = {value!r}")
+        range_ = bounds[name]
+        if range_ is not None:
+            low, high = (_number(end) for end in (range_.low, range_.high))
+            closed = f"{range_.closed_low}, {range_.closed_high}"
+            body.append(f"check_number({quoted(python)}, {python}, {low}, {high}, {closed})")
+        body.append(f"self.{python} = {python}")
+    if surrogate is not None:
+        more_arguments, more_body = option_lines(surrogate)
+        arguments += more_arguments
+        body += more_body
+    arguments.append("validate: bool = True")
+    body.append("self.validate = validate")
+    return [*definition("def __init__", arguments, " -> None:", 0), *indented(body, 4)]
+
+
+def _number(value: float) -> str:
+    if value in (float("inf"), float("-inf")):
+        return f'float("{value}")'
+    return repr(value)
+
+
+def _prepare(signature: Signature) -> list[str]:
+    count = len(signature.inputs)
+    returned = f"tuple[{', '.join(['Tensor'] * count)}]"
+    head = definition("def prepare", ["self", *signature.typed()], f" -> {returned}:", 0)
+    body = signature.prepare()
+    body = [*signature.dim_lines("\n".join(line for line in body if "new_full" in line)), *body]
+    doc = (
+        '"""Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""'
+    )
+    return [*head, *indented([doc, *body], 4)]
+
+
+def _function(
+    plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, name: str, function: str
+) -> list[str]:
+    """The functional form: one call without a module to keep."""
+    arguments, passed = list(signature.plain()), []
+    arguments = signature.typed()
+    params = [
+        f"{python}: {'int' if isinstance(signature.values[key], int) else 'float'} = {signature.values[key]!r}"
+        for key, python in signature.params.items()
+    ]
+    passed = [f"{python}={python}" for python in signature.params.values()]
+    if surrogate is not None:
+        params.append("seed: int = 0")
+        passed.append("seed=seed")
+    head = definition(
+        f"def {function}", [*arguments, *(["*", *params] if params else [])], " -> Tensor:", 0
+    )
+    doc = f'"""The loss as a function; ``{name}`` keeps the options and the step."""'
+    call = f"return {name}({', '.join(passed)})({signature.arguments})"
+    if len(call) > 96:
+        lines = [
+            *definition(f"loss = {name}", passed, "", 4),
+            f"    return loss({signature.arguments})",
+        ]
+        return [*head, "    " + doc, *lines]
+    return [*head, "    " + doc, "    " + call]

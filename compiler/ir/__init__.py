@@ -1,0 +1,1 @@
+"""The typed graph: frozen nodes over named indices, held together by networkx."""

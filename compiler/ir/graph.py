@@ -1,0 +1,178 @@
+"""The typed graph as a whole: a networkx DiGraph over nodes, and how passes rewrite it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import networkx as nx
+from networkx import DiGraph
+
+from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.node import Index, Node
+from lossc.grammar import syntax
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A spec's goal as one expression graph. Passes return new graphs; nothing is changed in place.
+
+    Args:
+        spec: The syntax that it came from.
+        root: The value of the goal, a scalar node.
+        goal: ``evaluate``, ``minimize`` or ``loss``.
+        truth: Ideal scores by input name, each an array node, where the spec gives them.
+        params: Parameter values in force.
+        make: The factory that all nodes come from.
+    """
+
+    spec: syntax.Spec
+    root: Node
+    goal: str
+    truth: Mapping[str, Node]
+    params: Mapping[str, int | float | str]
+    make: NodeFactory
+
+    def with_root(self, root: Node) -> Graph:
+        return replace(self, root=root)
+
+    def digraph(self) -> DiGraph:
+        """Arguments point to the operations that use them."""
+        return digraph([self.root])
+
+    def topological(self) -> list[Node]:
+        """All nodes below the root, arguments first."""
+        return topological([self.root])
+
+
+def labelled(nodes: Mapping[str, Mapping[str, str]], edges: Iterable[tuple[str, str]]) -> DiGraph:
+    """A graph of named nodes with attributes, for pictures."""
+    graph: DiGraph = DiGraph()
+    graph.add_nodes_from(nodes.items())
+    graph.add_edges_from(edges)
+    return graph
+
+
+def digraph(roots: list[Node]) -> DiGraph:
+    """The DiGraph of everything that ``roots`` depend on."""
+    graph: DiGraph = DiGraph()
+    stack = list(roots)
+    graph.add_nodes_from(roots)
+    while stack:
+        node = stack.pop()
+        for place, arg in enumerate(node.args):
+            if arg not in graph:
+                stack.append(arg)
+            graph.add_edge(arg, node, place=place)
+    return graph
+
+
+def topological(roots: list[Node]) -> list[Node]:
+    """Arguments before the operations that use them, in a reproducible order."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            order.append(node)
+        elif node not in done:
+            done.add(node)
+            stack.append((node, True))
+            stack.extend((arg, False) for arg in reversed(node.args) if arg not in done)
+    return order
+
+
+def dependency_order(edges: Mapping[str, set[str]]) -> tuple[list[str], list[str]]:
+    """Names with what they use first, and one cycle if there is any (then the order is empty)."""
+    graph: DiGraph = DiGraph()
+    graph.add_nodes_from(edges)
+    graph.add_edges_from(
+        (used, user) for user, uses in edges.items() for used in uses if used in edges
+    )
+    try:
+        cycle = [edge[0] for edge in nx.find_cycle(graph)]
+    except nx.NetworkXNoCycle:
+        return list(nx.lexicographical_topological_sort(graph, key=list(edges).index)), []
+    return [], cycle
+
+
+def below(root: Node) -> Iterator[Node]:
+    """Every node that ``root`` depends on, itself included."""
+    yield from topological([root])
+
+
+def rebuild(make: NodeFactory, node: Node, args: tuple[Node, ...]) -> Node:
+    """``node`` with other arguments; free indices and liveness are derived anew."""
+    if args == node.args:
+        return node
+    match node.op:
+        case "not":
+            return make.not_(*args)
+        case "and":
+            return make.and_(*args)
+        case "or":
+            return make.or_(*args)
+        case "iverson":
+            return make.iverson(*args)
+        case "where":
+            return make.where(*args, span=node.span)
+        case "add" | "sub" | "mul" | "div" | "pow" | "mod" | "floordiv":
+            return make.arithmetic(node.op, *args, span=node.span)
+    decided = None
+    if node.op in _KEEPS_DECIDED and node.decided:
+        decided = True
+    return make(node.op, *args, kind=node.kind, span=node.span, decided=decided, **dict(node.attrs))
+
+
+_KEEPS_DECIDED = frozenset(
+    {"lt", "le", "gt", "ge", "eq", "ne", "beats", "argmax", "winner", "sort", "rank", "binary"}
+)
+
+
+def rewrite(root: Node, make: NodeFactory, rule: Callable[[Node], Node | None]) -> Node:
+    """Applies ``rule`` to every node, arguments first; ``None`` keeps the node."""
+    done: dict[Node, Node] = {}
+    for node in topological([root]):
+        fresh = rebuild(make, node, tuple(done[arg] for arg in node.args))
+        changed = rule(fresh)
+        done[node] = fresh if changed is None else changed
+    return done[root]
+
+
+def substitute(root: Node, make: NodeFactory, values: Mapping[Index, Node]) -> Node:
+    """``root`` with free indices replaced by integer nodes; indices that it binds are renamed on a clash."""
+    if not any(index in values for index in root.indices):
+        return root
+    incoming = {i.name for node in values.values() for i in node.indices}
+    memo: dict[tuple[Node, frozenset[Index]], Node] = {}
+
+    def visit(node: Node, active: Mapping[Index, Node]) -> Node:
+        active = {i: v for i, v in active.items() if i in node.indices}
+        if not active:
+            return node
+        key = (node, frozenset(active))
+        if key in memo and all(values.get(i) is v for i, v in active.items()):
+            return memo[key]
+        if node.op == "index":
+            return active[node.attr("index")]  # type: ignore[index]
+        if node.bound:
+            taken = incoming | {i.name for i in node.indices}
+            renamed = {
+                b: make.at_index(make.fresh(b, taken)) for b in node.bound if b.name in incoming
+            }
+            inner = {**active, **renamed}
+            args = tuple(visit(arg, inner) for arg in node.args)
+            attrs = dict(node.attrs)
+            attrs["bound"] = tuple(
+                renamed[b].attr("index") if b in renamed else b for b in node.bound
+            )
+            decided = True if node.op in _KEEPS_DECIDED and node.decided else None
+            result = make(node.op, *args, kind=node.kind, span=node.span, decided=decided, **attrs)
+        else:
+            result = rebuild(make, node, tuple(visit(arg, active) for arg in node.args))
+        if all(values.get(i) is v for i, v in active.items()):
+            memo[key] = result
+        return result
+
+    return visit(root, values)

@@ -1,0 +1,117 @@
+"""Comparisons of live values become binaries: [left > right], and what is made of them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from lossc.compiler.ir.graph import Graph, rewrite
+from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.node import DISCRETE_COMPARISONS, Node
+from lossc.grammar.errors import Diagnostic, SpecError
+
+_NO_GRADIENT = DISCRETE_COMPARISONS | {
+    "winner",
+    "argmax",
+    "binary",
+    "ones",
+    "sign",
+    "floor",
+    "ceil",
+    "round",
+}
+
+
+@lru_cache(maxsize=100_000)
+def is_smooth(node: Node) -> bool:
+    """Whether a live score reaches the value without a decision on the way."""
+    if not node.live or node.op in _NO_GRADIENT:
+        return False
+    return not node.args or any(is_smooth(arg) for arg in node.args)
+
+
+def comparisons(graph: Graph) -> Graph:
+    """Every comparison of live values, by the table of the refactoring.
+
+    Rewrite: x > y      ->  binary(x, y)
+    Rewrite: x >= y     ->  not binary(y, x)
+    Rewrite: x == y     ->  not binary(x, y) and not binary(y, x);  [x == y]  ->  1 - [x > y] - [y > x]
+    Rewrite: x beats y  ->  binary(x, y), at a tie whose index comes first
+
+    A comparison of an item with itself is a constant. Comparisons of counts belong to the metric.
+    """
+    make = graph.make
+
+    def rule(node: Node) -> Node | None:
+        if node.op == "iverson":
+            return _linear_equality(make, node)
+        if node.op not in DISCRETE_COMPARISONS or not any(is_smooth(arg) for arg in node.args[:2]):
+            return None
+        if any(arg.decided for arg in node.args[:2]):
+            raise SpecError(
+                Diagnostic(
+                    node.span,
+                    "not-supported",
+                    "a decision is compared with a live score, so it would be a decision about a decision",
+                )
+            )
+        return _compare(make, node)
+
+    return graph.with_root(rewrite(graph.root, make, rule))
+
+
+def _compare(make: NodeFactory, node: Node) -> Node:
+    left, right = node.args[:2]
+    if node.op == "beats":
+        tie, same = node.args[2:]
+        return make.where(
+            same, make.const(False), binary(make, left, right, tie, same, node), node.span
+        )
+    never, same = make.const(False), same_item(make, left, right)
+    up = binary(make, left, right, never, same, node)
+    down = binary(make, right, left, never, same, node)
+    outcomes = {
+        "gt": (up, False),
+        "lt": (down, False),
+        "ge": (make.not_(down), True),
+        "le": (make.not_(up), True),
+        "eq": (make.and_(make.not_(up), make.not_(down)), True),
+        "ne": (make.or_(up, down), False),
+    }
+    outcome, with_itself = outcomes[node.op]
+    return make.where(same, make.const(with_itself), outcome, node.span)
+
+
+def binary(make: NodeFactory, left: Node, right: Node, tie: Node, same: Node, like: Node) -> Node:
+    """[left > right], ``tie`` where they are equal; not a comparison at all where ``same``."""
+    return make("binary", left, right, tie, same, kind="bool", span=like.span, decided=True)
+
+
+def same_item(make: NodeFactory, left: Node, right: Node) -> Node:
+    """Where both sides are the same item of the same array."""
+    if left is right:
+        return make.const(True)
+    if left.op != "at" or right.op != "at" or left.args[0] is not right.args[0]:
+        return make.const(False)
+    pairs = [(a, b) for a, b in zip(left.args[1:], right.args[1:], strict=True) if a is not b]
+    if any(a.op == b.op == "const" for a, b in pairs):
+        return make.const(False)
+    return make.and_(*(make("eq", a, b, kind="bool", span=left.span) for a, b in pairs))
+
+
+def _linear_equality(make: NodeFactory, node: Node) -> Node | None:
+    """[x == y] as a number is linear in the two binaries, which keeps counts of ties countable."""
+    condition = node.args[0]
+    if condition.op == "where" and condition.args[1].op == "const":
+        same, constant, outcome = condition.args
+        inner = make.iverson(outcome)
+        inner = _linear_equality(make, inner) or inner
+        return make.where(same, make.iverson(constant), inner, node.span)
+    if condition.op != "and":
+        return None
+    sides = condition.args
+    if all(side.op == "not" and side.args[0].op == "binary" for side in sides):
+        up, down = (side.args[0] for side in sides)
+        if up.args[0] is down.args[1] and up.args[1] is down.args[0]:
+            some = make.arithmetic("sub", make.const(1), make.iverson(up), node.span)
+            return make.arithmetic("sub", some, make.iverson(down), node.span)
+    return None

@@ -1,0 +1,32 @@
+"""Brings a decoded answer to where it is judged."""
+
+from __future__ import annotations
+
+from lossc.compiler.ir.graph import Graph, rewrite, substitute
+from lossc.compiler.ir.node import Node
+
+
+def inline_decisions(graph: Graph) -> Graph:
+    """Replaces a use of a definition by its body where an argmax would otherwise hide in the definition.
+
+    Rewrite: predicted[i] == label[i]  ->  (argmax[j] scores[i, j]) == label[i]
+    """
+
+    def inline(node: Node) -> Node | None:
+        if node.op == "at" and node.args[0].op == "define" and escapes(node.args[0].args[0]):
+            define = node.args[0]
+            return substitute(
+                define.args[0], graph.make, dict(zip(define.bound, node.args[1:], strict=True))
+            )
+        return None
+
+    return graph.with_root(rewrite(graph.root, graph.make, inline))
+
+
+def escapes(node: Node) -> bool:
+    """Whether the winner of an argmax reaches this value as a number, not yet judged by a condition."""
+    if node.op == "winner":
+        return True
+    if node.kind == "bool" or node.op == "iverson" or not node.decided:
+        return False
+    return any(escapes(arg) for arg in node.args)

@@ -1,0 +1,114 @@
+"""The plan of a loss: the four stages found, the families with their axes, and where the best one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from lossc.compiler.families import find_families
+from lossc.compiler.ir.graph import Graph
+from lossc.compiler.ir.node import Node
+from lossc.compiler.ir.text import text
+from lossc.compiler.ir.verify import OPERATIONS, REFACTORED, verify
+from lossc.compiler.passes import PASSES
+from lossc.compiler.passes.stable_logs import stable_logs
+from lossc.compiler.rows import RowFamily, count_rows
+from lossc.compiler.symbolic.atoms import Signs
+from lossc.grammar.errors import Diagnostic, SpecError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that emission needs.
+
+    Args:
+        graph: The spec as written.
+        root: The metric as a function of row counts (``ones`` nodes); the graph's own root for a ``loss``.
+        families: The comparison families, in flat order.
+        signs: What is known of signs.
+        uses_truth: Whether the best configuration comes from the spec's ideal scores at run time.
+        undefined: What to say where the metric has no value.
+        published_consistency: Whether configurations that no scores have count as 0.
+    """
+
+    graph: Graph
+    root: Node
+    families: tuple[RowFamily, ...]
+    signs: Signs
+    uses_truth: bool
+    undefined: str
+    published_consistency: bool = False
+
+    @property
+    def is_metric(self) -> bool:
+        return self.graph.goal != "loss"
+
+    @property
+    def form(self) -> str:
+        """``row-count`` or ``dense``."""
+        return "dense" if any(row.dense for row in self.families) else "row-count"
+
+
+def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = False) -> Plan:
+    """Refactors a graph.
+
+    Args:
+        graph: The typed graph.
+        dense: Keep every binary by itself, even where counts would do.
+        published_consistency: Count configurations that no scores have as 0; needs every binary.
+
+    Raises:
+        SpecError: The best configuration cannot be derived, or a construct has no refactoring.
+    """
+    signs = Signs(graph.spec, graph.params)
+    if graph.goal == "loss":
+        stable = stable_logs(graph)
+        verify(stable.root, "stable_logs")
+        return Plan(stable, stable.root, (), signs, False, "")
+    refactored = graph
+    for rewriting in PASSES:
+        refactored = rewriting(refactored)
+        verify(refactored.root, rewriting.__name__, OPERATIONS)
+    verify(refactored.root, "refactoring", REFACTORED)
+    root, families = find_families(refactored.root, graph.make, signs, graph.goal != "minimize")
+    uses_truth = any(family.direction == 0 for family in families) and bool(graph.truth)
+    for family in families:
+        if family.direction == 0 and not graph.truth:
+            raise SpecError(
+                Diagnostic(
+                    family.binary.span,
+                    "unknown-best",
+                    f"whether winning {text(family.binary)} helps or hurts could not be derived",
+                    hint="add `truth score[i] = ...`: scores for which the metric is best",
+                )
+            )
+    root, rows = count_rows(root, families, graph.make, signs, dense or published_consistency)
+    verify(root, "count_rows")
+    return Plan(
+        graph, root, rows, signs, uses_truth, undefined_message(graph), published_consistency
+    )
+
+
+def undefined_message(graph: Graph) -> str:
+    """Where a value may be undefined without an ``else``, for the run-time error."""
+    node = _first_undefined(graph.root)
+    if node is None or node.span is None:
+        return f"{graph.spec.name.id} is undefined on these inputs"
+    what = f"{node.op} over nothing" if node.bound else "a division by zero"
+    place = f"{PurePath(node.span.source.name).name}:{node.span.line}:{node.span.column}"
+    return (
+        f"{place}: error L029 [undefined-value]: {what} has no value on these inputs: "
+        f"{' '.join(node.span.text.split())[:80]}; say what it is then with `else`"
+    )
+
+
+def _first_undefined(node: Node) -> Node | None:
+    if node.op == "else":
+        return _first_undefined(node.args[1])
+    if node.op in ("mean", "min", "max", "div") and not (
+        node.op == "div" and node.args[1].op in ("const", "dim")
+    ):
+        return node
+    if node.op == "where":
+        return None
+    return next((found for arg in node.args if (found := _first_undefined(arg)) is not None), None)

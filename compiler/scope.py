@@ -1,0 +1,194 @@
+"""The names of a spec: inputs, params, dims, definitions in dependency order. First errors are found here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from lossc.compiler.functions import FUNCTIONS
+from lossc.compiler.ir.graph import dependency_order
+from lossc.compiler.ir.node import Extent
+from lossc.grammar import syntax as sx
+from lossc.grammar.errors import Diagnostic, closest, one_of
+from lossc.grammar.source import Span
+
+
+@dataclass
+class Slot:
+    """A binder whose extent is being inferred.
+
+    Args:
+        name: The index letter.
+        span: Where it is bound.
+        explicit: Its written range, if it has one.
+        extent: What it ranges over, once known.
+        why: Where that follows from, for the error of a clash.
+        values_of: The input whose distinct values it takes (``g in values(group)``).
+        upper: The written upper end, where the range ends at a computed number (``1..m``).
+        weak: Extents of what it is compared with, used if it subscripts nothing.
+    """
+
+    name: str
+    span: Span
+    explicit: sx.Expr | sx.Interval | None = None
+    extent: Extent | None = None
+    why: Span | None = None
+    values_of: str | None = None
+    upper: sx.Expr | None = None
+    weak: list[tuple[Extent, Span]] = field(default_factory=list)
+
+
+@dataclass
+class Scope:
+    """Everything that a spec declares, checked for duplicates and cycles."""
+
+    spec: sx.Spec
+    params: Mapping[str, int | float | str]
+    inputs: dict[str, sx.Input] = field(default_factory=dict)
+    dims: dict[str, Span] = field(default_factory=dict)
+    definitions: dict[str, sx.Definition] = field(default_factory=dict)
+    truths: list[sx.Definition] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    errors: list[Diagnostic] = field(default_factory=list)
+
+    def error(self, span: Span, rule: str, message: str, **more: str | None) -> None:
+        """Notes an error; the same place is reported once."""
+        if not any(
+            e.span is not None and (e.span.start, e.rule) == (span.start, rule) for e in self.errors
+        ):
+            self.errors.append(Diagnostic(span, rule, message, **more))
+
+    def names(self) -> set[str]:
+        return {*self.inputs, *self.params, *self.dims, *self.definitions}
+
+    def unknown(self, span: Span, name: str, also: set[str]) -> None:
+        """An L012 for a name that is nothing."""
+        known = self.names() | also
+        if name in FUNCTIONS:
+            self.error(
+                span, "unknown-name", f"'{name}' is a function: it needs arguments in parentheses"
+            )
+        else:
+            self.error(
+                span,
+                "unknown-name",
+                f"unknown name '{name}'",
+                expected=one_of(known),
+                hint=closest(name, known),
+            )
+
+
+def open_scope(spec: sx.Spec, params: Mapping[str, int | float | str]) -> Scope:
+    """Declares every name of ``spec`` and sorts its definitions; errors are collected, not raised."""
+    scope = Scope(spec, params)
+    declared: dict[str, Span] = {}
+
+    def declare(name: sx.Name, what: str) -> bool:
+        if name.id in declared:
+            where = declared[name.id].line
+            scope.error(
+                name.span, "duplicate", f"{what} '{name.id}' is already defined in line {where}"
+            )
+            return False
+        declared[name.id] = name.span
+        return True
+
+    for entry in spec.inputs:
+        if declare(entry.name, "input"):
+            scope.inputs[entry.name.id] = entry
+        for dim in entry.kind.dims:
+            if isinstance(dim.size, str):
+                scope.dims.setdefault(dim.size, dim.span)
+            elif dim.size < 1:
+                scope.error(dim.span, "dim-clash", f"a dim of size {dim.size} holds nothing")
+    for parameter in spec.params:
+        declare(parameter.name, "param")
+    for definition in spec.definitions:
+        if definition.kind == "truth":
+            scope.truths.append(definition)
+        elif declare(definition.name, definition.kind):
+            scope.definitions[definition.name.id] = definition
+    for name, span in scope.dims.items():
+        if name in declared:
+            scope.error(span, "duplicate", f"'{name}' is the name of a dim and of something else")
+    for entry in spec.inputs:
+        _check_kind(scope, entry)
+    uses = {name: set(_names(d)) & set(scope.definitions) for name, d in scope.definitions.items()}
+    scope.order, cycle = dependency_order(uses)
+    if cycle:
+        first = scope.definitions[cycle[0]]
+        path = " -> ".join([*cycle, cycle[0]])
+        scope.error(first.name.span, "cycle", f"'{cycle[0]}' is defined through itself: {path}")
+    return scope
+
+
+def _check_kind(scope: Scope, entry: sx.Input) -> None:
+    below, ignore = entry.kind.below, entry.kind.ignore
+    if below is not None and entry.kind.type != "int":
+        scope.error(
+            below.span,
+            "wrong-kind",
+            f"'in' is for int inputs, and '{entry.name.id}' is {entry.kind.type}",
+        )
+    elif below is not None and isinstance(below.size, str) and below.size not in scope.dims:
+        scope.error(
+            below.span,
+            "unknown-name",
+            f"unknown dim '{below.size}'",
+            expected=one_of(scope.dims),
+            hint=closest(below.size, scope.dims),
+        )
+    if ignore is not None and ignore.id not in scope.params:
+        scope.unknown(ignore.span, ignore.id, set())
+
+
+def _names(definition: sx.Definition) -> Iterator[str]:
+    """Names that a definition mentions and does not bind."""
+    bound = {binder.name.id for binder in definition.binders}
+    for binder in definition.binders:
+        if binder.range is not None:
+            yield from free_names(binder.range, set())
+    yield from free_names(definition.body, bound)
+
+
+def free_names(node: object, bound: set[str]) -> Iterator[str]:
+    """The free names of an expression, through every construct."""
+    match node:
+        case sx.Name(id=name):
+            if name not in bound:
+                yield name
+        case sx.Reduction() | sx.Order():
+            inner = bound | {binder.name.id for binder in node.binders}
+            for binder in node.binders:
+                if binder.range is not None:
+                    yield from free_names(binder.range, bound)
+            parts = [node.filter, node.body] + ([node.at] if isinstance(node, sx.Order) else [])
+            for place, part in enumerate(parts):
+                if part is not None:
+                    yield from free_names(part, bound if place == 2 else inner)
+        case sx.Call():
+            for arg in (*node.args, *(value for _, value in node.kwargs)):
+                yield from free_names(arg, bound)
+        case _:
+            for part in children(node):
+                yield from free_names(part, bound)
+
+
+def children(node: object) -> tuple[object, ...]:
+    """The sub-expressions of a construct that binds nothing."""
+    match node:
+        case sx.Access():
+            return (node.name, *node.indices)
+        case sx.Negate() | sx.Not():
+            return (node.value,)
+        case sx.Arithmetic() | sx.Compare() | sx.Logic():
+            return (node.left, node.right)
+        case sx.Interval():
+            return (node.low, node.high)
+        case sx.Iverson():
+            return (node.condition,)
+        case sx.Else():
+            return (node.value, node.default)
+        case sx.Tuple():
+            return node.items
+    return ()

@@ -1,0 +1,233 @@
+"""The four stages that were found: as text, as a table, as a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lossc.compiler.ir.graph import DiGraph, labelled, topological
+from lossc.compiler.ir.node import Node
+from lossc.compiler.ir.text import text
+from lossc.compiler.plan import Plan
+from lossc.compiler.rows import RowFamily
+from lossc.compiler.surrogate import SurrogatePlan
+
+Row = dict[str, str]
+NAMES = ("score", "comparison", "binary", "metric")
+
+
+@dataclass(frozen=True)
+class Stages:
+    """score -> comparison -> binary -> metric; ``str()`` is readable."""
+
+    plan: Plan
+    surrogate: SurrogatePlan | None
+
+    def rows(self) -> list[Row]:
+        """One entry for each part of a stage: stage, name, expression, count, ties, where."""
+        listed = [
+            self._row("score", *self._score(entry))
+            for entry in self.plan.graph.spec.inputs
+            if entry.kind.live
+        ]
+        if not self.plan.is_metric:
+            return [
+                *listed,
+                self._row(
+                    "loss", "loss", text(self.plan.graph.root), "", "", self._where(self.plan.root)
+                ),
+            ]
+        for number, row in enumerate(self.plan.families, start=1):
+            family = row.family
+            compared = f"{text(family.left)} - {_bracketed(text(family.right))}"
+            stored = "" if family.stored.op == "const" else text(family.stored)
+            listed.append(
+                self._row(
+                    "comparison",
+                    f"c{number}",
+                    compared,
+                    count(row),
+                    stored,
+                    self._where(family.binary),
+                )
+            )
+        for number, row in enumerate(self.plan.families, start=1):
+            form = (
+                "each by itself"
+                if not row.columns
+                else f"won in each row of {_letters(row.columns)}"
+            )
+            if row.columns and not row.rows:
+                form = "won altogether"
+            name = f"wins{number}" + (f"[{_letters(row.rows)}]" if row.rows else "")
+            counted = (
+                f"[c{number} > 0]"
+                if not row.columns
+                else f"sum[{_letters(row.columns)}] [c{number} > 0]"
+            )
+            listed.append(
+                self._row(
+                    "binary", name, counted, form, tie_rule(row), self._where(row.family.binary)
+                )
+            )
+        for name, node in definitions(self.plan.root):
+            listed.append(self._row("metric", name, text(node.args[0]), "", "", self._where(node)))
+        goal = self.plan.graph.goal
+        listed.append(
+            self._row(
+                "metric", goal, text(self.plan.root), "", "", self._where(self.plan.graph.root)
+            )
+        )
+        return listed
+
+    def _score(self, entry: object) -> tuple[str, str, str, str, str]:
+        dims = [str(dim.size) for dim in entry.kind.dims]  # type: ignore[attr-defined]
+        name = entry.name.id  # type: ignore[attr-defined]
+        return name, f"{name}: real[{', '.join(dims)}]", " * ".join(dims), "", str(entry.span)  # type: ignore[attr-defined]
+
+    def _row(
+        self, stage: str, name: str, expression: str, number: str, ties: str, where: str
+    ) -> Row:
+        keys = ("stage", "name", "expression", "count", "ties", "where")
+        if stage == "comparison":
+            return dict(
+                zip(
+                    (*keys[:4], "condition", "where"),
+                    (stage, name, expression, number, ties, where),
+                    strict=True,
+                )
+            ) | {"ties": ""}
+        return dict(zip(keys, (stage, name, expression, number, ties, where), strict=True)) | {
+            "condition": ""
+        }
+
+    def _where(self, node: Node) -> str:
+        return str(node.span) if node.span is not None else ""
+
+    @property
+    def form(self) -> str:
+        """``row-count``, ``dense``, or ``differentiable`` for a loss."""
+        return self.plan.form if self.plan.is_metric else "differentiable"
+
+    @property
+    def best(self) -> str:
+        """Where the best configuration comes from."""
+        if not self.plan.is_metric:
+            return ""
+        return (
+            "from the spec's truth"
+            if self.plan.uses_truth
+            else "every comparison won (by sign propagation)"
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {
+            "spec": self.plan.graph.spec.name.id,
+            "goal": self.plan.graph.goal,
+            "form": self.form,
+            "best": self.best,
+            "surrogate": None if self.surrogate is None else dict(self.surrogate.options),
+            "rows": self.rows(),
+        }
+
+    def graph(self) -> DiGraph:
+        """Nodes carry ``label`` and ``stage``; edges run from what is used to what uses it."""
+        return stage_graph(self)
+
+    def __str__(self) -> str:
+        lines = []
+        for row in self.rows():
+            extra = [f"where {row['condition']}"] if row["condition"] else []
+            extra += [row["ties"]] if row["ties"] else []
+            if row["stage"] == "comparison":
+                extra.append(f"{row['count']} of them")
+            lines.append(
+                f"{row['stage']:<11} {shown(row)}" + (f"   ({'; '.join(extra)})" if extra else "")
+            )
+        if self.plan.is_metric:
+            lines.append(f"{'form':<11} {self.form}; best configuration: {self.best}")
+            lines.append(f"{'surrogate':<11} {self.surrogate}")
+        return "\n".join(lines)
+
+
+def tie_rule(row: RowFamily) -> str:
+    """What a comparison of equal scores counts as."""
+    tie = row.family.tie
+    if tie.op == "const":
+        return "a tie is won" if tie.value else "a tie is lost"
+    return f"a tie is won where {text(tie)}"
+
+
+def count(row: RowFamily) -> str:
+    """How many comparisons a family has, in dims."""
+    family = row.family
+    if family.mirrored is not None and family.conditions == frozenset():
+        p, _ = family.mirrored
+        others = [str(i.extent.size) for i in row.axes if i not in family.mirrored]
+        return " * ".join([*others, f"{p.extent.size} * ({p.extent.size} - 1) / 2"])
+    if family.stored.op == "const":
+        return " * ".join(str(i.extent.size) for i in row.axes) or "1"
+    letters = _letters(tuple(sorted(row.axes, key=lambda i: i.order)))
+    single = family.stored
+    if single.op == "ne" or (single.op == "not" and single.args[0].op == "eq"):
+        sizes = [str(i.extent.size) for i in row.axes]
+        return " * ".join([*sizes[:-1], f"({sizes[-1]} - 1)"])
+    return f"count[{letters} | {text(family.stored)}]"
+
+
+def definitions(root: Node) -> list[tuple[str, Node]]:
+    """The definitions that the metric uses, in order."""
+    found = [node for node in topological([root]) if node.op == "define"]
+    return [(f"{n.name}[{_letters(n.bound)}]" if n.bound else n.name, n) for n in found]
+
+
+def stage_graph(stages: Stages) -> DiGraph:
+    """The stages as a graph of a few nodes that a person can read."""
+    plan, rows = stages.plan, stages.rows()
+    nodes = {row["name"]: {"label": shown(row), "stage": row["stage"]} for row in rows}
+    if not plan.is_metric:
+        live = [entry.name.id for entry in plan.graph.spec.inputs if entry.kind.live]
+        return labelled(nodes, [(name, "loss") for name in live])
+    edges: list[tuple[str, str]] = []
+    binary_names = [row["name"] for row in rows if row["stage"] == "binary"]
+    for number, (family, binary) in enumerate(zip(plan.families, binary_names, strict=True), 1):
+        for node in topological([family.family.left, family.family.right]):
+            if node.op == "input" and node.live:
+                edges.append((node.name, f"c{number}"))
+        edges.append((f"c{number}", binary))
+    for name, node in [*definitions(plan.root), (plan.graph.goal, plan.root)]:
+        for used in _used(node.args[0] if node.op == "define" else node):
+            edges.append((binary_names[used] if isinstance(used, int) else used, name))
+    return labelled(nodes, edges)
+
+
+def shown(row: Row) -> str:
+    """``name = expression``, without repeating a name that the expression begins with."""
+    name, expression = row["name"], row["expression"]
+    return expression if expression.startswith(f"{name}:") else f"{name} = {expression}"
+
+
+def _used(root: Node) -> list[int | str]:
+    """Family numbers and definition names right below a definition."""
+    found: list[int | str] = []
+    stack, seen = [root], {root}
+    while stack:
+        node = stack.pop()
+        if node.op == "ones":
+            found.append(int(node.attr("family")))  # type: ignore[call-overload]
+        elif node.op == "define":
+            found.append(f"{node.name}[{_letters(node.bound)}]" if node.bound else node.name)
+            continue
+        for arg in node.args:
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return found
+
+
+def _letters(indices: tuple) -> str:  # type: ignore[type-arg]
+    return ", ".join(index.name for index in indices)
+
+
+def _bracketed(expression: str) -> str:
+    return f"({expression})" if any(sign in expression for sign in (" + ", " - ")) else expression

@@ -1,0 +1,220 @@
+"""Which surrogate relaxes a metric, and its options: from the spec, then from the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lossc.grammar import syntax as sx
+from lossc.grammar.errors import Diagnostic, SpecError, closest, one_of
+from lossc.grammar.parser import parse_option
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One option of the surrogate.
+
+    Args:
+        default: Its value if nobody gives one.
+        choices: The texts that it may take; empty for a number.
+        low: The least number.
+        closed: Whether ``low`` itself is allowed.
+        whole: Whether only whole numbers are.
+    """
+
+    default: int | float | str
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    closed: bool = False
+    whole: bool = False
+
+
+STEPS: dict[str, tuple[str, ...]] = {"sigmoid": ("temperature", "squash")}
+INTERPOLATIONS: dict[str, tuple[str, ...]] = {
+    "idw": ("good", "bad", "nearby", "power", "gradient", "bits", "inconsistent", "squash")
+}
+OPTIONS: dict[str, Choice] = {
+    "temperature": Choice(1.0),
+    "squash": Choice("none", ("none", "sigmoid")),
+    "good": Choice(16, low=0, closed=True, whole=True),
+    "bad": Choice(16, low=0, closed=True, whole=True),
+    "nearby": Choice(16, low=0, closed=True, whole=True),
+    "power": Choice(1.0),
+    "gradient": Choice("exact", ("exact", "published", "attract")),
+    "bits": Choice("auto", ("auto", "drawn", "expected")),
+}
+COMPILE_TIME: dict[str, Choice] = {"inconsistent": Choice("extend", ("extend", "published"))}
+_ALL = {**OPTIONS, **COMPILE_TIME}
+
+Given = str | Mapping[str, object] | None
+
+
+@dataclass(frozen=True)
+class SurrogatePlan:
+    """A step relaxation and an interpolation with all their options."""
+
+    step: str
+    interpolation: str
+    options: Mapping[str, int | float | str]
+    seed: int
+
+    @property
+    def published_consistency(self) -> bool:
+        """Whether configurations that no scores have count as 0, as in the published code."""
+        return self.options["inconsistent"] == "published"
+
+    def __str__(self) -> str:
+        shown = {
+            k: v for k, v in self.options.items() if v != _ALL[k].default or k == "temperature"
+        }
+        return f"{self.step} + {self.interpolation} ({', '.join(f'{k}={v}' for k, v in shown.items())})"
+
+
+def plan_surrogate(
+    spec: sx.Spec,
+    step: Given = None,
+    interpolation: Given = None,
+    squash: str | None = None,
+    transform: str | None = None,
+    seed: int = 0,
+) -> SurrogatePlan:
+    """The surrogate of a spec with the caller's choices on top.
+
+    Raises:
+        SpecError: An unknown step, interpolation or option, or a value out of range.
+    """
+    values: dict[str, int | float | str] = {name: choice.default for name, choice in _ALL.items()}
+    names = {"step": "sigmoid", "interpolation": "idw"}
+    errors: list[Diagnostic] = []
+    for surrogate in spec.surrogates:
+        _apply(surrogate.slot.id, surrogate.option, names, values, errors)
+    for slot, given in (
+        ("step", step),
+        ("interpolation", interpolation),
+        ("squash", squash),
+        ("transform", transform),
+    ):
+        if given is not None:
+            _apply(slot, _option(slot, given), names, values, errors)
+    if errors:
+        raise SpecError(errors)
+    return SurrogatePlan(names["step"], names["interpolation"], values, seed)
+
+
+def _option(slot: str, given: str | Mapping[str, object]) -> sx.Option:
+    if isinstance(given, str):
+        return parse_option(given)
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"{slot} takes a name, a name with parameters, or a dict, not {type(given).__name__}"
+        )
+    options = dict(given)
+    name = options.pop("kind", None)
+    listed = ", ".join(f"{key} = {_literal(value)}" for key, value in options.items())
+    return parse_option(f"{name}({listed})" if listed else str(name))
+
+
+def _literal(value: object) -> str:
+    return (
+        str(value) if isinstance(value, (int, float)) or str(value).isidentifier() else f'"{value}"'
+    )
+
+
+def _apply(
+    slot: str,
+    option: sx.Option,
+    names: dict[str, str],
+    values: dict[str, int | float | str],
+    errors: list[Diagnostic],
+) -> None:
+    tables = {"step": STEPS, "interpolation": INTERPOLATIONS}
+    if slot == "squash":
+        _set(option, "squash", option.name, values, errors)
+        return
+    if slot == "transform" and option.name == "none":
+        return
+    if slot not in tables:
+        known = [*tables, "squash"]
+        message = (
+            f"there is no surrogate slot '{slot}'"
+            if slot != "transform"
+            else f"unknown transform '{option.name}'"
+        )
+        expected = one_of(known) if slot != "transform" else one_of(["none"])
+        errors.append(
+            Diagnostic(option.span, "bad-option", message, expected, closest(slot, known))
+        )
+        return
+    table = tables[slot]
+    if option.name not in table:
+        errors.append(
+            Diagnostic(
+                option.span,
+                "bad-option",
+                f"unknown {slot} '{option.name}'",
+                one_of(table),
+                closest(option.name, table),
+            )
+        )
+        return
+    names[slot] = option.name
+    for key, value in option.arguments:
+        if key not in table[option.name]:
+            errors.append(
+                Diagnostic(
+                    option.span,
+                    "bad-option",
+                    f"{option.name} has no option '{key}'",
+                    one_of(table[option.name]),
+                    closest(key, table[option.name]),
+                )
+            )
+        else:
+            _set(option, key, value, values, errors)
+
+
+def _set(
+    option: sx.Option,
+    key: str,
+    value: object,
+    values: dict[str, int | float | str],
+    errors: list[Diagnostic],
+) -> None:
+    choice = _ALL[key]
+    if isinstance(value, sx.Option):
+        value = value.name
+    if choice.choices:
+        if value not in choice.choices:
+            message = f"{key} = {value} is not a choice"
+            errors.append(
+                Diagnostic(
+                    option.span,
+                    "bad-option",
+                    message,
+                    one_of(choice.choices),
+                    closest(str(value), choice.choices),
+                )
+            )
+            return
+    elif isinstance(value, (str, bool)) or not isinstance(value, (int, float)):
+        errors.append(Diagnostic(option.span, "bad-option", f"{key} takes a number, not {value!r}"))
+        return
+    elif not (value > choice.low or (choice.closed and value == choice.low)) or value == float(
+        "inf"
+    ):
+        interval = f"{'[' if choice.closed else '('}{choice.low:g}, inf)"
+        errors.append(
+            Diagnostic(
+                option.span,
+                "param-range",
+                f"{key} = {value} is outside {interval}",
+                f"a number in {interval}",
+            )
+        )
+        return
+    elif choice.whole and value != int(value):
+        errors.append(
+            Diagnostic(option.span, "param-range", f"{key} = {value} is not a whole number")
+        )
+        return
+    values[key] = int(value) if choice.whole else float(value) if not choice.choices else value  # type: ignore[arg-type, assignment]

@@ -1,0 +1,1 @@
+"""sympy at work: signs, linear forms, simplification. Nothing outside this folder imports sympy."""

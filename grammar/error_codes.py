@@ -1,0 +1,160 @@
+"""The table of error rules: one line each, and the page that ``lossc explain L0xx`` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A code, a title, and what ``lossc explain`` says about it."""
+
+    code: str
+    title: str
+    explanation: str
+
+
+RULES: dict[str, Rule] = {
+    # reading
+    "file-missing": Rule(
+        "L001", "no such spec", "The path does not exist, and no bundled spec has that name."
+    ),
+    "not-text": Rule(
+        "L002",
+        "not a text file",
+        "Specs are UTF-8 text. The file is a folder, binary, or in another encoding.",
+    ),
+    "too-large": Rule(
+        "L003",
+        "too large or too deep",
+        "A spec has at most 200,000 characters and 20,000 words, numbers and signs, and an expression nests at most 100 deep, so that no text, however hostile, takes more than a second.",
+    ),
+    "bad-yaml": Rule(
+        "L004",
+        "not valid YAML",
+        "The YAML reader gave up here. Aliases (`*x`) and anchors (`&x`) are not part of the format.",
+    ),
+    "swallowed-expression": Rule(
+        "L005",
+        "YAML swallowed an expression",
+        'An expression that begins with `[ { * & " | -` or that holds ` #` means something else to YAML. Put it in quotes.',
+    ),
+    "bad-document": Rule(
+        "L006",
+        "wrong shape of document",
+        "A YAML spec is a mapping with the keys of `lossc schema`.",
+    ),
+    "unknown-key": Rule(
+        "L007", "unknown key", "The document has a key that the format does not have."
+    ),
+    "missing-part": Rule(
+        "L008",
+        "a part is missing",
+        "A spec needs a name, at least one input, and exactly one of evaluate, minimize, loss, combine.",
+    ),
+    # syntax
+    "syntax": Rule(
+        "L010", "syntax error", "The text does not follow the grammar of docs/language.md."
+    ),
+    "unclosed-bracket": Rule(
+        "L011", "unclosed bracket", "A `(` or `[` is never closed, or is closed by the other kind."
+    ),
+    "unknown-name": Rule(
+        "L012",
+        "unknown name",
+        "Nothing of that name is declared: no input, param, definition, dim, index, operation or function.",
+    ),
+    "keyword-name": Rule(
+        "L013",
+        "keyword as a name",
+        "Statement words (`input`, `let`, `evaluate`, ...) and operators (`in`, `at`, `beats`, ...) are reserved.",
+    ),
+    "duplicate": Rule("L014", "defined twice", "Every name is defined once in a spec."),
+    "bad-number": Rule(
+        "L015",
+        "number out of range",
+        "A literal or constant expression is too large to be computed.",
+    ),
+    # meaning
+    "cycle": Rule("L020", "cyclic definition", "Definitions refer to each other in a circle."),
+    "dim-clash": Rule(
+        "L021",
+        "dim clash",
+        "An index, or two operands, are asked to range over two different dims.",
+    ),
+    "wrong-kind": Rule(
+        "L022",
+        "wrong kind",
+        "A number stands where a condition must, or the other way round, or a subscript is not an integer.",
+    ),
+    "no-range": Rule(
+        "L023",
+        "index without a range",
+        "An index ranges over the dim that it subscripts, or over the range of what it is compared with by `==`, or over a written range (`r in 1..m`). This one has none of the three.",
+    ),
+    "wrong-arity": Rule(
+        "L024",
+        "wrong number of subscripts or arguments",
+        "An input is subscripted once for each of its dims, a function called with all of its arguments.",
+    ),
+    "unused-binder": Rule(
+        "L025",
+        "binder not used",
+        "A definition's index does not occur in its body and has no written range.",
+    ),
+    "target-argmax": Rule(
+        "L026",
+        "decision on a target",
+        "argmax decides between live scores; of a target it would be a constant, and the spec would have no gradient.",
+    ),
+    "param-range": Rule(
+        "L027",
+        "parameter out of range",
+        "A parameter's value lies outside its declared range (temperatures and anchor counts included).",
+    ),
+    "bad-option": Rule(
+        "L028",
+        "unknown option",
+        "The surrogate, interpolation, schedule or parameter has no such option.",
+    ),
+    "undefined-value": Rule(
+        "L029",
+        "value without a default",
+        "A reduction over nothing, or a division by zero, without an `else` that says what it is then.",
+    ),
+    "no-decision": Rule(
+        "L030",
+        "nothing discrete",
+        "An `evaluate` spec without a comparison, argmax, rank or threshold on a live input has no decision to relax; write it as a `loss`.",
+    ),
+    "not-live": Rule(
+        "L031",
+        "no gradient",
+        "The goal does not depend on any live input, so no network could learn from it.",
+    ),
+    "not-supported": Rule(
+        "L032",
+        "not supported here",
+        "The language has the construct, and the compiler does not take it in this place.",
+    ),
+    "unknown-best": Rule(
+        "L033",
+        "best configuration unknown",
+        "The sign of the metric in some comparisons could not be derived, so the best configuration is not known: add a `truth` statement with ideal scores.",
+    ),
+    "refactoring-differs": Rule(
+        "L034",
+        "refactored metric differs",
+        "On some batch the refactored metric is not the metric as written. This is a defect of lossc: please report it with the printed batch.",
+    ),
+    "best-beaten": Rule(
+        "L035",
+        "a configuration beats the best one",
+        "A sampled configuration has a better metric than the one taken as best: the `truth` statement is not the optimum.",
+    ),
+    "bad-use": Rule(
+        "L036",
+        "cannot use that spec",
+        "`use` takes names of bundled specs and of specs in folders named by the user, without cycles.",
+    ),
+}

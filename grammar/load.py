@@ -1,0 +1,159 @@
+"""A spec from wherever a user may point: a bundled name, a file, or the text itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lossc import specs
+from lossc.grammar.errors import Diagnostic, SpecError, closest, one_of
+from lossc.grammar.parser import parse_specs
+from lossc.grammar.source import Source
+from lossc.grammar.syntax import Spec
+from lossc.grammar.words import MAX_CHARACTERS
+
+_YAML = (".yaml", ".yml")
+_ENDINGS = (*_YAML, ".lossc")
+
+
+def load(reference: str | os.PathLike[str], *, folders: Sequence[Path] = ()) -> Spec:
+    """The spec that a reference means.
+
+    Args:
+        reference: A bundled spec's name; the path of a ``.lossc`` or ``.yaml`` file, with
+            ``::name`` behind it to pick one of several specs in it; or a spec's text (which
+            begins with ``spec `` or has more than one line).
+        folders: Where names are looked up before the bundled library.
+
+    Returns:
+        The spec, as written: nothing is resolved yet.
+
+    Raises:
+        SpecError: No such spec, or a wrong one.
+    """
+    if isinstance(reference, str) and ("\n" in reference or reference.startswith("spec ")):
+        source = Source("<text>", reference)
+        return _one(_specs(source, yaml=not _is_dsl(reference)), "<text>", None)
+    file, name = _split(os.fspath(reference))
+    path = _find(file, folders)
+    return _one(_specs(read(path), yaml=path.suffix in _YAML), str(path), name)
+
+
+def load_all(path: Path) -> tuple[Spec, ...]:
+    """All specs of one file.
+
+    Raises:
+        SpecError: The file cannot be read, or a spec in it is wrong.
+    """
+    return _specs(read(path), yaml=path.suffix in _YAML)
+
+
+def read(path: Path) -> Source:
+    """The text of a spec file.
+
+    Raises:
+        SpecError: No file, not UTF-8, or more than a spec may have; it is not read whole then.
+    """
+    name = str(path)
+    try:
+        if path.is_dir():
+            raise _fault("not-text", "this is a folder", name, "give a file in it")
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise _fault("not-text", "this is not a regular file", name)
+        with path.open("rb") as stream:
+            data = stream.read(4 * MAX_CHARACTERS + 1)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise _fault("file-missing", f"cannot read the file: {reason}", name) from None
+    if len(data) > 4 * MAX_CHARACTERS:
+        message = f"a spec has at most {MAX_CHARACTERS:,} characters"
+        raise _fault("too-large", message, name)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"byte {data[error.start]:#04x} in line {line} is not UTF-8"
+        raise _fault("not-text", message, name, "save the file as UTF-8") from None
+    return Source(name, text.removeprefix("\ufeff"))
+
+
+def _specs(source: Source, *, yaml: bool) -> tuple[Spec, ...]:
+    if not yaml:
+        return parse_specs(source)
+    from lossc.grammar.document import read_yaml  # pydantic is slow to import
+
+    return (read_yaml(source),)
+
+
+def _is_dsl(text: str) -> bool:
+    """Whether the first line that says something begins a DSL statement."""
+    lines = (line.strip() for line in text.removeprefix("\ufeff").splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    key = first.split(maxsplit=1)[0] if first else ""
+    return not (first in ("---", "%YAML 1.2") or first[0:1] in "[{-|>&*!\"'" or key.endswith(":"))
+
+
+def _split(reference: str) -> tuple[str, str | None]:
+    file, separator, name = reference.rpartition("::")
+    return (file, name) if separator and file else (reference, None)
+
+
+def _find(file: str, folders: Sequence[Path]) -> Path:
+    path = Path(file)
+    if path.suffix in _ENDINGS or len(path.parts) > 1 or "\0" in file or len(file) > 255:
+        return path
+    for folder in folders:
+        for ending in _ENDINGS:
+            if (folder / f"{file}{ending}").is_file():
+                return folder / f"{file}{ending}"
+    if file in specs.names():
+        return specs.path(file)
+    if path.exists():
+        return path
+    named = [
+        found.stem for folder in folders for found in _files(folder) if found.suffix in _ENDINGS
+    ]
+    known = [*specs.names(), *named]
+    raise _fault(
+        "file-missing",
+        f"no bundled spec and no file is called '{file}'",
+        file or "<empty>",
+        closest(file, known) or "`lossc list` shows the bundled specs",
+    )
+
+
+def _one(found: tuple[Spec, ...], file: str, name: str | None) -> Spec:
+    if name is None and len(found) == 1:
+        return found[0]
+    listed = [spec.name.id for spec in found]
+    for spec in found:
+        if spec.name.id == name:
+            return spec
+    if name is None:
+        message = f"the text has {len(found)} specs, and one is needed"
+        hint = None if file == "<text>" else f"pick one: {file}::{listed[0]}"
+        raise _fault("file-missing", message, file, hint, one_of(listed))
+    message = f"the file has no spec '{name}'"
+    raise _fault("file-missing", message, file, closest(name, listed), one_of(listed))
+
+
+def _missing(path: Path) -> SpecError:
+    files = [file.name for file in _files(path.parent) if file.suffix in _ENDINGS]
+    near = closest(path.name, files) or closest(path.stem, specs.names())
+    return _fault("file-missing", "no such file", str(path), near)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _fault(
+    rule: str, message: str, file: str, hint: str | None = None, expected: str | None = None
+) -> SpecError:
+    return SpecError(Diagnostic(None, rule, message, expected, hint, file))

@@ -1,0 +1,88 @@
+"""The two functions most users need: a spec's loss, and the compiled spec behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lossc.compiler.compile import compile_spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lossc.compiler.compile import CompiledLoss
+
+#: A name, a name with parameters (``"idw(good=8)"``), or a mapping with the key ``kind``.
+Choice: TypeAlias = str | Mapping[str, Any] | None
+
+
+def loss(
+    name: str | PathLike[str],
+    *,
+    params: Mapping[str, Any] = {},
+    step: Choice = None,
+    interpolation: Choice = None,
+    squash: str | None = None,
+    transform: str | None = None,
+    seed: int = 0,
+    validate: bool = True,
+) -> nn.Module:
+    """The differentiable loss of a spec, ready to be called in a training loop.
+
+    Args:
+        name: A bundled spec's name, the path of a spec file, or a spec's text.
+        params: Values for the spec's parameters.
+        step: Relaxation of the step, such as ``"sigmoid(temperature=0.5)"``. ``None``: the spec's.
+        interpolation: Interpolation of the metric, such as ``"idw(gradient=published)"``.
+        squash: ``"sigmoid"`` bounds the scores before they are compared, ``"none"`` does not.
+        transform: ``"log"`` trains the negated logarithm of a metric in (0, 1].
+        seed: Seed of everything the surrogate samples.
+        validate: Check the inputs' shapes, dtypes and values at every call in eager mode.
+
+    Returns:
+        A module that takes the spec's inputs in their order, or by name, and returns a scalar.
+
+    Raises:
+        SpecError: The spec, or an option, is wrong.
+    """
+    return compile(
+        name,
+        params=params,
+        step=step,
+        interpolation=interpolation,
+        squash=squash,
+        transform=transform,
+        seed=seed,
+        validate=validate,
+    ).loss()
+
+
+def compile(
+    name: str | PathLike[str],
+    *,
+    params: Mapping[str, Any] = {},
+    step: Choice = None,
+    interpolation: Choice = None,
+    squash: str | None = None,
+    transform: str | None = None,
+    seed: int = 0,
+    validate: bool = True,
+) -> CompiledLoss:
+    """The compiled spec: its stages, its metric, its loss, and the loss's source.
+
+    The options are those of :func:`loss`.
+
+    Raises:
+        SpecError: The spec, or an option, is wrong.
+    """
+    return compile_spec(
+        name,
+        params=params,
+        step=step,
+        interpolation=interpolation,
+        squash=squash,
+        transform=transform,
+        seed=seed,
+        validate=validate,
+    )

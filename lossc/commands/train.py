@@ -1,0 +1,98 @@
+"""``lossc train``: a bundled task with one loss or several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lossc.commands.guard import fail
+from lossc.commands.list import print_tasks
+from lossc.commands.options import Interpolation, Json, Squash, Step
+
+# What the extra `train` installs, by import name.
+TRAIN_PACKAGES = frozenset(
+    {"lightning", "torchmetrics", "sklearn", "matplotlib", "pooch", "tensorboard"}
+)
+
+Task = Annotated[str | None, typer.Argument(metavar="TASK", help="A task of 'lossc train --list'.")]
+Losses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--loss",
+        metavar="SPEC",
+        help="A spec, or the baseline cross_entropy or bce; may be repeated. [the task's own]",
+    ),
+]
+Seeds = Annotated[int, typer.Option(min=1, metavar="K", help="Runs of each loss.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Runs at the same time. [as many as cores]")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", envvar="LOSSC_DATA", help="Where the data lies. [download it]"),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="[the task's own]")]
+BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="[the task's own]")]
+Rate = Annotated[
+    float | None, typer.Option("--lr", metavar="RATE", help="Learning rate. [the task's own]")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A short run, for a laptop.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where logs and checkpoints go. [runs/TASK]")
+]
+ListTasks = Annotated[bool, typer.Option("--list", help="List the tasks and leave.")]
+
+
+def train(
+    task: Task = None,
+    loss: Losses = None,
+    seeds: Seeds = 1,
+    data: Data = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    lr: Rate = None,
+    quick: Quick = False,
+    out: Out = None,
+    workers: Workers = None,
+    step: Step = None,
+    interpolation: Interpolation = None,
+    squash: Squash = None,
+    as_json: Json = False,
+    list_tasks: ListTasks = False,
+) -> None:
+    """Train a bundled task; with several losses, print a side-by-side table."""
+    if list_tasks:
+        print_tasks(as_json)
+        return
+    if task is None:
+        raise typer.BadParameter("name a task; 'lossc train --list' has them", param_hint="TASK")
+    if lr is not None and not 0 < lr < float("inf"):
+        raise typer.BadParameter(f"{lr} is not a positive number", param_hint="--lr")
+    try:
+        from lossc.models.command import train_command
+
+        code = train_command(
+            task=task,
+            losses=loss or [],
+            seeds=seeds,
+            data=data,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            quick=quick,
+            out=out,
+            workers=workers,
+            as_json=as_json,
+            step=step,
+            interpolation=interpolation,
+            squash=squash,
+        )
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in TRAIN_PACKAGES:
+            raise
+        fail(f"training needs '{missing}', which is not installed: pip install 'lossc[train]'")
+    if code:
+        raise typer.Exit(code)

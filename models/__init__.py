@@ -1,0 +1,1 @@
+"""Bundled tasks and the trainer that compares losses on them."""

@@ -1,0 +1,141 @@
+"""``lossc train``: a task with one loss or several, over several seeds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lossc.grammar.errors import InternalError, LosscError
+from lossc.models.display import Display
+from lossc.models.errors import TaskError
+from lossc.models.figure import save_curves
+from lossc.models.losses import LossChoice, resolve
+from lossc.models.parallel import available_cores, run_all
+from lossc.models.recipe import Recipe
+from lossc.models.recipes import find_recipe
+from lossc.models.run import Failure, Job, write_json
+from lossc.models.table import as_json as figures_of
+from lossc.models.table import print_rows, rows
+
+OUT = Path("runs")
+SHORT = 20_000  # steps of all runs together, which take no longer than to start worker processes
+
+
+def train_command(
+    *,
+    task: str,
+    losses: Sequence[str] = (),
+    seeds: int = 1,
+    data: Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    quick: bool = False,
+    out: Path | None = None,
+    workers: int | None = None,
+    as_json: bool = False,
+    step: str | None = None,
+    interpolation: str | None = None,
+    squash: str | None = None,
+    precision: str = "32-true",
+    resume: bool = True,
+) -> int:
+    """Train, print the table, save the curves.
+
+    Runs go to ``OUT/LOSS/SEED``, the figures to ``OUT/table.json``, the curves to
+    ``OUT/curves.png``; OUT is ``runs/TASK`` by default.
+
+    Args:
+        task: A task's name.
+        losses: Texts of ``--loss``; none: the task's own.
+        seeds: Runs of each loss, with the seeds 0, 1, ...
+        data: The folder of the data.
+        epochs: In place of the recipe's.
+        batch_size: In place of the recipe's.
+        lr: For losses that name none themselves, in place of the recipe's.
+        quick: The recipe's short variant.
+        out: The folder for everything that is written.
+        workers: Runs at the same time. ``None``: as many as there are cores, but one after the
+            other where starting processes would take longer than the runs.
+        as_json: Print the figures as JSON, and nothing else on standard output.
+        step: For compiled losses that name none.
+        interpolation: The same.
+        squash: The same.
+        precision: As Lightning names it.
+        resume: Go on with unfinished runs of the same settings.
+
+    Returns:
+        The exit code: 1 where anything failed; what is printed then says what.
+    """
+    try:
+        recipe = _recipe(task, epochs, batch_size, quick)
+        defaults = {"step": step, "interpolation": interpolation, "squash": squash}
+        choices = _choices(losses or recipe.losses, recipe, defaults)
+        splits = recipe.data(data)  # what is missing is found, or fetched, before anything starts
+        folder = out or OUT / recipe.name
+        jobs = [
+            Job(
+                recipe=recipe,
+                choice=choice,
+                seed=seed,
+                learning_rate=choice.learning_rate or lr or recipe.learning_rate(choice.rule),
+                folder=folder / choice.folder / str(seed),
+                data=data,
+                precision=precision,
+                resume=resume,
+                device=index,
+            )
+            for index, (choice, seed) in enumerate(
+                (choice, seed) for choice in choices for seed in range(seeds)
+            )
+        ]
+        at_once = _workers(len(splits.train), jobs) if workers is None else workers
+        with Display(jobs) as display:
+            outcomes = run_all(jobs, at_once, display)
+    except InternalError:
+        raise
+    except (LosscError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    table = rows(outcomes)
+    curves = save_curves(recipe, table, folder / "curves.png")
+    figures = figures_of(recipe, table, {"folder": folder, "curves": curves})
+    write_json(folder / "table.json", figures)
+    if as_json:
+        print(json.dumps(figures, indent=2, allow_nan=False))
+    else:
+        print_rows(recipe, table)
+        print(f"figures, logs and checkpoints: {folder}")
+        if curves:
+            print(f"curves: {curves}")
+    return int(any(isinstance(outcome, Failure) for outcome in outcomes))
+
+
+def _recipe(task: str, epochs: int | None, batch_size: int | None, quick: bool) -> Recipe:
+    recipe = find_recipe(task)
+    if quick:
+        recipe = recipe.shortened()
+    return replace(
+        recipe, epochs=epochs or recipe.epochs, batch_size=batch_size or recipe.batch_size
+    )
+
+
+def _workers(examples: int, jobs: Sequence[Job]) -> int:
+    recipe = jobs[0].recipe
+    steps = recipe.epochs * -(-min(recipe.examples or examples, examples) // recipe.batch_size)
+    return 1 if steps * len(jobs) <= SHORT else min(available_cores(), len(jobs))
+
+
+def _choices(
+    texts: Sequence[str], recipe: Recipe, defaults: dict[str, str | None]
+) -> list[LossChoice]:
+    """The losses, each built once: what is wrong with one shows before anything is trained."""
+    choices = [resolve(text, recipe, defaults) for text in texts]
+    if twice := next((text for text in texts if list(texts).count(text) > 1), None):
+        raise TaskError(f"loss '{twice}' is given twice")
+    for choice in choices:
+        choice.build(seed=0)
+    return choices

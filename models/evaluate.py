@@ -1,0 +1,55 @@
+"""A network's figures on a split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from lossc.models.data.split import Split
+from lossc.models.errors import TrainingError
+from lossc.models.recipe import Recipe
+
+EVALUATION_BATCH = 2048
+
+
+def evaluate(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, float]:
+    """The recipe's metrics over all examples of a split, by name.
+
+    Args:
+        network: Put into evaluation mode for the time of the call.
+        split: On the network's device.
+        recipe: Says how outputs become inputs of a metric, and which metrics there are.
+
+    Raises:
+        TrainingError: The network's output is not finite.
+    """
+    return measure(outputs(network, split), split.targets, recipe)
+
+
+def outputs(network: nn.Module, split: Split) -> Tensor:
+    """The network's output on every example, in order: ``[n, ...]``, without gradient."""
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part) for part in torch.split(split.features, EVALUATION_BATCH)]
+    network.train(training)
+    return torch.cat(parts)
+
+
+def measure(output: Tensor, targets: Mapping[str, Tensor], recipe: Recipe) -> dict[str, float]:
+    """The recipe's metrics of outputs that are there already.
+
+    Args:
+        output: ``[n, ...]``.
+        targets: By name, each ``[n, ...]``, in the same order.
+        recipe: The task.
+
+    Raises:
+        TrainingError: The output is not finite: a ranking of NaN would look like any other.
+    """
+    if not torch.isfinite(output).all():
+        raise TrainingError("the network's output is not finite: a smaller learning rate may help")
+    inputs = recipe.inputs(output.float(), targets)
+    return {name: metric(inputs) for name, metric in recipe.metrics.items()}

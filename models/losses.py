@@ -1,0 +1,196 @@
+"""From the text of ``--loss`` to a loss: a baseline, a bundled spec, or a spec file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import nn
+
+from lossc import specs
+from lossc.compiler.compile import compile_spec
+from lossc.grammar.errors import SpecError, closest
+from lossc.grammar.load import load
+from lossc.grammar.parser import parse_option
+from lossc.grammar.syntax import Option, Spec
+from lossc.models.baselines import BASELINE_INPUTS, BASELINES
+from lossc.models.errors import TaskError
+from lossc.models.recipe import Recipe
+
+Value = int | float | str
+
+#: Options that are not the spec's own params; ``seed`` and ``lr`` are numbers.
+CHOICES = ("step", "interpolation", "squash", "transform")
+NUMBERS = ("seed", "lr")
+
+
+@dataclass(frozen=True)
+class LossChoice:
+    """One loss of a comparison, checked but not yet built.
+
+    Args:
+        text: As the user wrote it, and as the table shows it.
+        name: A baseline's name, a bundled spec's, or the path of a spec file.
+        takes: The inputs it is called with, by name.
+        choices: Of ``step``, ``interpolation``, ``squash`` and ``transform``, those that were made.
+        params: Values of the spec's params.
+        seed: Of the loss's own randomness. ``None``: the run's seed.
+        learning_rate: Written in the text. ``None``: the recipe's.
+        digest: Of the spec's text, so that a changed file is another loss.
+    """
+
+    text: str
+    name: str
+    takes: tuple[str, ...]
+    choices: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Value] = field(default_factory=dict)
+    seed: int | None = None
+    learning_rate: float | None = None
+    digest: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The name with the choices, without params, seed and rate: what a rate is tuned for."""
+        choices = ", ".join(f"{key}={self.choices[key]}" for key in sorted(self.choices))
+        return f"{self.name}({choices})" if choices else self.name
+
+    @property
+    def folder(self) -> str:
+        """A folder name that is the text where it can be, and unlike that of any other choice."""
+        plain = re.sub(r"[^A-Za-z0-9_.=-]+", "-", self.text).strip("-.")[:60]
+        if plain == self.text and not self.choices:
+            return plain
+        whole = repr((self.text, sorted(self.choices.items())))
+        return f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+    def build(self, seed: int) -> nn.Module:
+        """The loss, called with its inputs by name, returning a scalar.
+
+        Args:
+            seed: The run's.
+
+        Raises:
+            SpecError: The spec, a param or a choice is wrong.
+        """
+        if self.name in BASELINES:
+            return BASELINES[self.name]()
+        return compile_spec(
+            self.name,
+            params=dict(self.params),
+            step=self.choices.get("step"),
+            interpolation=self.choices.get("interpolation"),
+            squash=self.choices.get("squash"),
+            transform=self.choices.get("transform"),
+            seed=seed if self.seed is None else self.seed,
+        ).loss()
+
+
+def resolve(text: str, recipe: Recipe, defaults: Mapping[str, str | None] = {}) -> LossChoice:
+    """The loss that a text means for a task.
+
+    ``average_precision(interpolation=idw(gradient=published), squash=sigmoid, lr=0.1)`` is a spec
+    with choices; any other key is one of the spec's params.
+
+    Args:
+        text: A baseline, a bundled spec or the path of a spec file, with options in parentheses.
+        recipe: The task that is to feed the loss.
+        defaults: Choices for compiled losses that make none themselves.
+
+    Raises:
+        TaskError: No such loss, an option that does not belong, or inputs the task does not have.
+        SpecError: The spec or the text of the options is wrong.
+    """
+    name, options = _split(text.strip())
+    choices = {key: _written(value) for key, value in options.items() if key in CHOICES}
+    numbers = {key: _number(text, key, options[key]) for key in NUMBERS if key in options}
+    params = {key: value for key, value in options.items() if key not in (*CHOICES, *NUMBERS)}
+    seed, rate = numbers.get("seed"), numbers.get("lr")
+    if name in BASELINES:
+        if unfit := sorted({*choices, *params, *(["seed"] if seed is not None else [])}):
+            raise TaskError(f"baseline '{name}' has no option '{unfit[0]}'; it takes lr only")
+        _check_inputs(name, BASELINE_INPUTS[name], recipe)
+        return LossChoice(text, name, BASELINE_INPUTS[name], learning_rate=rate)
+    spec = _load(name)
+    takes = _check_inputs(name, (item.name.id for item in spec.inputs), recipe, _optional(spec))
+    for key, value in params.items():
+        if isinstance(value, Option):
+            raise TaskError(
+                f"loss '{text}': param {key} is a number or a word, not {_written(value)}"
+            )
+    return LossChoice(
+        text,
+        name,
+        takes,
+        {**{key: value for key, value in defaults.items() if value is not None}, **choices},
+        {key: value for key, value in params.items() if not isinstance(value, Option)},
+        None if seed is None else int(seed),
+        rate,
+        hashlib.sha256(spec.span.source.text.encode()).hexdigest(),
+    )
+
+
+def _split(text: str) -> tuple[str, dict[str, Value | Option]]:
+    if Path(text).is_file() or "(" not in text:
+        return text, {}
+    name, _, rest = text.partition("(")
+    option = parse_option(f"x({rest}")  # the name may be a path, which is no name to the grammar
+    return name.strip(), dict(option.arguments)
+
+
+def _load(name: str) -> Spec:
+    try:
+        return load(name)
+    except SpecError as error:
+        if error.diagnostics[0].rule != "file-missing" or Path(name).suffix:
+            raise
+        near = closest(name, [*BASELINES, *specs.names()])
+        hint = f"\n  hint: {near}" if near else ""
+        raise TaskError(
+            f"unknown loss '{name}'\n"
+            f"  expected: a baseline ({', '.join(BASELINES)}), a bundled spec, or a spec file{hint}"
+        ) from None
+
+
+def _optional(spec: Spec) -> frozenset[str]:
+    return frozenset(item.name.id for item in spec.inputs if item.kind.default is not None)
+
+
+def _check_inputs(
+    name: str, takes: Iterable[str], recipe: Recipe, optional: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """The inputs that the task has.
+
+    Raises:
+        TaskError: One that the loss cannot do without is not among them.
+    """
+    takes = tuple(takes)
+    if missing := [item for item in takes if item not in recipe.provides and item not in optional]:
+        provided = ", ".join(f"{key}: {kind}" for key, kind in recipe.provides.items())
+        raise TaskError(
+            f"loss '{name}' does not fit task '{recipe.name}': it takes {', '.join(takes)}\n"
+            f"  missing: {', '.join(missing)}\n"
+            f"  the task provides: {provided}"
+        )
+    return tuple(item for item in takes if item in recipe.provides)
+
+
+def _number(text: str, key: str, value: Value | Option) -> float:
+    if isinstance(value, (str, Option)):
+        raise TaskError(f"loss '{text}': {key} is a number, not {_written(value)}")
+    if key == "lr" and not 0 < value < float("inf"):
+        raise TaskError(f"loss '{text}': lr is a positive number, not {value}")
+    if key == "seed" and (value < 0 or value != int(value)):
+        raise TaskError(f"loss '{text}': seed is an integer from 0, not {value}")
+    return value
+
+
+def _written(value: Value | Option) -> str:
+    """``name(key=value)``, as the compiler takes it."""
+    if not isinstance(value, Option):
+        return str(value)
+    if not value.arguments:
+        return value.name
+    return f"{value.name}({', '.join(f'{key}={_written(v)}' for key, v in value.arguments)})"

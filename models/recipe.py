@@ -1,0 +1,133 @@
+"""What a bundled task is: data, network, schedule, and how a loss reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
+
+from lossc.models.data.split import Splits
+
+#: A network's output and the batch's targets become the spec's inputs, by name.
+Inputs = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
+#: A figure of merit of all examples of a split, from the spec's inputs.
+Measure = Callable[[Mapping[str, Tensor]], float]
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """The update rule; its learning rate is the default that a loss may override."""
+
+    kind: Literal["sgd", "adam"]
+    learning_rate: float
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def build(
+        self, parameters: Iterable[nn.Parameter], learning_rate: float
+    ) -> torch.optim.Optimizer:
+        """The torch optimiser, in its fused form: one call for all parameters.
+
+        Args:
+            parameters: What to update.
+            learning_rate: Used in place of the default.
+        """
+        if self.kind == "adam":
+            return torch.optim.Adam(
+                parameters, learning_rate, weight_decay=self.weight_decay, fused=True
+            )
+        return torch.optim.SGD(
+            parameters,
+            learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate over the epochs: multiplied by ``factor`` after each of ``milestones``."""
+
+    milestones: tuple[int, ...] = ()
+    factor: float = 0.1
+
+    def build(self, optimiser: torch.optim.Optimizer) -> LRScheduler:
+        """The torch scheduler, to be stepped once an epoch."""
+        return MultiStepLR(optimiser, list(self.milestones), gamma=self.factor)
+
+
+@dataclass(frozen=True)
+class Quick:
+    """The short variant of a task: fewer epochs, and only the first examples to train on."""
+
+    epochs: int
+    examples: int | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One task with its schedule.
+
+    Args:
+        name: As the command line spells it.
+        doc: One line.
+        source: The paper and section that the settings are from.
+        data: Loads the splits, from a folder where the data does not come with a package.
+        network: Builds the network with fresh weights.
+        provides: The spec inputs that the task can feed, with their kinds.
+        inputs: Makes them from the network's output and a batch's targets.
+        optimiser: The update rule and the default learning rate.
+        epochs: Passes over the training split.
+        batch_size: Examples of one step.
+        losses: What is trained when no loss is named.
+        metrics: Figures of the evaluation, by name, from code that shares nothing with the losses.
+        headline: The metric that the task is about; the larger the better.
+        quick: The short variant.
+        schedule: Of the learning rate; constant by default.
+        learning_rates: By ``LossChoice.rule``, where the default does not suit: a rate for one
+            gradient rule is none for another.
+        selection: Which weights are tested: after the last epoch, or after the best on validation.
+        examples: Train on the first so many examples only. ``None``: on all.
+        threads: CPU threads of one run; one is fastest for small networks, and a fixed number
+            makes a run give the same figures alone and beside others. ``None``: torch decides.
+    """
+
+    name: str
+    doc: str
+    source: str
+    data: Callable[[Path | None], Splits]
+    network: Callable[[], nn.Module]
+    provides: Mapping[str, str]
+    inputs: Inputs
+    optimiser: Optimiser
+    epochs: int
+    batch_size: int
+    losses: tuple[str, ...]
+    metrics: Mapping[str, Measure]
+    headline: str
+    quick: Quick
+    schedule: Schedule = Schedule()
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
+    selection: Literal["last", "best"] = "last"
+    examples: int | None = None
+    threads: int | None = None
+
+    def shortened(self) -> Recipe:
+        """The quick variant."""
+        return replace(self, epochs=self.quick.epochs, examples=self.quick.examples)
+
+    def learning_rate(self, rule: str) -> float:
+        """The recipe's rate for a loss.
+
+        Args:
+            rule: ``LossChoice.rule``; one without a rate of its own has that of its spec.
+        """
+        name = rule.partition("(")[0]
+        default = self.learning_rates.get(name, self.optimiser.learning_rate)
+        return self.learning_rates.get(rule, default)

@@ -1,0 +1,29 @@
+"""The table of bundled tasks."""
+
+from __future__ import annotations
+
+from lossc.grammar.errors import closest
+from lossc.models.errors import TaskError
+from lossc.models.recipe import Recipe
+from lossc.models.recipes import digits, mnist_ap
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        digits.RECIPE,
+        mnist_ap.RECIPE,
+    )
+}
+
+
+def find_recipe(task: str) -> Recipe:
+    """The recipe of a task.
+
+    Raises:
+        TaskError: No task has that name.
+    """
+    if task in RECIPES:
+        return RECIPES[task]
+    near = closest(task.replace("_", "-"), RECIPES)
+    hint = f"\n  hint: {near}" if near else ""
+    raise TaskError(f"unknown task '{task}'\n  expected: one of: {', '.join(RECIPES)}{hint}")

@@ -1,0 +1,108 @@
+"""What is kept of a run while it goes on: history, checkpoints, and word of its progress."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from lossc.models.module import TrainingModule
+from lossc.models.run import History, RunFolder, write_text
+
+REPORT_EVERY = 0.25  # seconds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Word from a run.
+
+    Args:
+        epoch: Epochs that are done, the current one in part.
+        epochs: Epochs there will be.
+        figure: The headline metric on the validation split after the last whole epoch.
+    """
+
+    epoch: float
+    epochs: int
+    figure: float | None
+
+
+Report = Callable[[Progress], None]
+
+
+class Recorder(Checkpoint):
+    """After each epoch: one more line of ``metrics.csv``, ``last.ckpt``, and ``best.ckpt``.
+
+    A checkpoint carries the history so far, so that a run that is continued has all of it. (As a
+    Lightning ``Checkpoint`` it is called after the module has measured.)
+
+    Args:
+        folder: Where the files go.
+        report: Told of the progress, several times a second.
+        headline: The metric whose validation figure decides which epoch is the best; the first
+            of equals.
+    """
+
+    def __init__(self, folder: RunFolder, report: Report, headline: str):
+        self.history: History = []
+        self.best_epoch = 0
+        self._folder = folder
+        self._report = report
+        self._headline = f"val_{headline}"
+        self._started = self._reported = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Training time up to the last whole epoch."""
+        return self.history[-1]["seconds"] if self.history else 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history, "best_epoch": self.best_epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history = [dict(entry) for entry in state_dict["history"]]
+        self.best_epoch = state_dict["best_epoch"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = time.monotonic() - self.seconds
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        now = time.monotonic()
+        if now - self._reported >= REPORT_EVERY:
+            self._reported = now
+            part = (batch_idx + 1) / trainer.num_training_batches
+            self._tell(trainer.current_epoch + part, trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, TrainingModule)
+        epoch = trainer.current_epoch + 1
+        entry = {"epoch": float(epoch), **pl_module.epoch_figures}
+        best = max((past[self._headline] for past in self.history), default=float("-inf"))
+        self.history.append(entry | {"seconds": time.monotonic() - self._started})
+        write_text(self._folder.metrics, as_csv(self.history))
+        if entry[self._headline] > best:
+            self.best_epoch = epoch
+            trainer.save_checkpoint(self._folder.best)
+        trainer.save_checkpoint(self._folder.last)
+        self._tell(float(epoch), trainer)
+
+    def _tell(self, epoch: float, trainer: Trainer) -> None:
+        figure = self.history[-1][self._headline] if self.history else None
+        self._report(Progress(epoch, trainer.max_epochs or 0, figure))
+
+
+def as_csv(history: History) -> str:
+    """The history as a table, one line an epoch."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entry | {"epoch": int(entry["epoch"])} for entry in history)
+    return text.getvalue()

@@ -1,0 +1,144 @@
+"""One run: what it was asked to do, what came of it, and its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lossc.models.losses import LossChoice
+from lossc.models.recipe import Recipe
+
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be made.
+
+    Args:
+        recipe: The task, with the user's epochs and batch size in it.
+        choice: The loss.
+        seed: Of weights, order of the data, and the loss's own randomness.
+        learning_rate: Of the update rule.
+        folder: For logs, checkpoints and figures.
+        data: The folder of the data. ``None``: the environment's, or the cache.
+        precision: As Lightning names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+        resume: Go on with an unfinished run of the same settings, if the folder has one.
+        device: Index of the GPU, where there is one.
+    """
+
+    recipe: Recipe
+    choice: LossChoice
+    seed: int
+    learning_rate: float
+    folder: Path
+    data: Path | None = None
+    precision: str = "32-true"
+    resume: bool = True
+    device: int = 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the figures depend on; two runs with equal settings give the same weights."""
+        recipe, choice = self.recipe, self.choice
+        return {
+            "task": recipe.name,
+            "loss": choice.text,
+            "choices": dict(choice.choices),
+            "params": dict(choice.params),
+            "spec": choice.digest,
+            "seed": self.seed,
+            "loss_seed": self.seed if choice.seed is None else choice.seed,
+            "optimiser": asdict(recipe.optimiser) | {"learning_rate": self.learning_rate},
+            "milestones": list(recipe.schedule.milestones),
+            "factor": recipe.schedule.factor,
+            "epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "examples": recipe.examples,
+            "selection": recipe.selection,
+            "precision": self.precision,
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a job.
+
+    Args:
+        job: What was asked.
+        test: The metrics on the test split, by name.
+        validation: The same on the validation split, of the same weights.
+        epoch: 1-based epoch after which the tested weights were taken.
+        seconds: Wall time of the training, evaluation after each epoch included.
+        history: An entry an epoch: ``epoch``, ``loss``, ``train_*``, ``val_*``, ``seconds``.
+    """
+
+    job: Job
+    test: dict[str, float]
+    validation: dict[str, float]
+    epoch: int
+    seconds: float
+    history: History
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that could not be finished, and why."""
+
+    job: Job
+    reason: str
+
+
+class RunFolder:
+    """The files of one run. Each is whole or absent: written beside, then renamed."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.settings = path / "settings.json"
+        self.metrics = path / "metrics.csv"
+        self.last = path / "last.ckpt"
+        self.best = path / "best.ckpt"
+        self.weights = path / "network.pt"
+        self.result = path / "result.json"
+
+    def open(self, job: Job) -> Path | None:
+        """Make the folder ready for a job.
+
+        Returns:
+            The checkpoint to go on from; ``None``: the run starts anew, and what an earlier one
+            left in the folder is gone.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        unfinished = self.last.is_file() and not self.result.is_file()
+        if job.resume and unfinished and read_json(self.settings) == job.settings:
+            return self.last
+        for path in (self.result, self.last, self.best, self.metrics, self.weights):
+            path.unlink(missing_ok=True)
+        for path in self.path.glob("events.out.tfevents.*"):
+            path.unlink()
+        write_json(self.settings, job.settings)
+        return None
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; ``None`` where there is none that can be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, at once or not at all."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, at once or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

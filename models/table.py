@@ -1,0 +1,156 @@
+"""The losses of a comparison side by side: mean and spread over the seeds."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lossc.models.parallel import Outcome
+from lossc.models.recipe import Recipe
+from lossc.models.run import Failure, Run
+
+PLAIN_WIDTH = 200  # columns, in files and pipes
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation (n - 1) of the runs; ``None`` for a single run."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    def __str__(self) -> str:
+        if self.deviation is None:
+            return f"{self.mean:.5f}"
+        return f"{self.mean:.5f} ± {self.deviation:.5f}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {"mean": self.mean, "std": self.deviation, "values": list(self.values)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One loss: what its finished runs reached.
+
+    Args:
+        loss: As the user wrote it.
+        learning_rate: Of its runs.
+        runs: Those that were finished.
+        failures: Those that were not.
+    """
+
+    loss: str
+    learning_rate: float
+    runs: tuple[Run, ...]
+    failures: tuple[Failure, ...]
+
+    def test(self, metric: str) -> Spread | None:
+        """A metric on the test split."""
+        return self._spread([run.test[metric] for run in self.runs])
+
+    def validation(self, metric: str) -> Spread | None:
+        """A metric on the validation split, of the weights that were tested."""
+        return self._spread([run.validation[metric] for run in self.runs])
+
+    @property
+    def seconds(self) -> float:
+        """Mean training time of a run; NaN without one."""
+        return statistics.fmean(run.seconds for run in self.runs) if self.runs else math.nan
+
+    def _spread(self, values: Sequence[float]) -> Spread | None:
+        return Spread(tuple(values)) if values else None
+
+
+def rows(outcomes: Sequence[Outcome]) -> list[Row]:
+    """One row a loss, in the order in which they first come."""
+    by_loss: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_loss.setdefault(outcome.job.choice.folder, []).append(outcome)
+    return [
+        Row(
+            group[0].job.choice.text,
+            group[0].job.learning_rate,
+            tuple(outcome for outcome in group if isinstance(outcome, Run)),
+            tuple(outcome for outcome in group if isinstance(outcome, Failure)),
+        )
+        for group in by_loss.values()
+    ]
+
+
+def print_rows(recipe: Recipe, table_rows: Sequence[Row], console: Console | None = None) -> None:
+    """The table, on standard output."""
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, file=console.file, width=PLAIN_WIDTH)
+    metrics = [recipe.headline, *(name for name in recipe.metrics if name != recipe.headline)]
+    title = f"{recipe.name}: mean ± sample standard deviation over seeds"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("loss", overflow="fold")
+    for heading in (*(f"test {_spaced(name)}" for name in metrics), "validation"):
+        table.add_column(heading, justify="right")
+    for heading in ("seeds", "epochs", "lr", "seconds"):
+        table.add_column(heading, justify="right")
+    for row in table_rows:
+        tests = [row.test(name) for name in metrics]
+        figures = [*tests, row.validation(recipe.headline)]
+        seeds = str(len(row.runs)) + (f" ({len(row.failures)} failed)" if row.failures else "")
+        seconds = "-" if math.isnan(row.seconds) else f"{row.seconds:.1f}"
+        table.add_row(
+            Text(row.loss),
+            *("-" if figure is None else str(figure) for figure in figures),
+            *(seeds, str(recipe.epochs), f"{row.learning_rate:g}", seconds),
+        )
+    console.print(table)
+
+
+def as_json(
+    recipe: Recipe, table_rows: Sequence[Row], files: Mapping[str, Path | None]
+) -> dict[str, Any]:
+    """The same figures for programs, every run's own included; what is missing is ``None``."""
+    return {
+        "task": recipe.name,
+        "headline": recipe.headline,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "selection": recipe.selection,
+        "losses": [_row_as_json(recipe, row) for row in table_rows],
+        **{name: None if path is None else str(path) for name, path in files.items()},
+    }
+
+
+def _row_as_json(recipe: Recipe, row: Row) -> dict[str, Any]:
+    tests = {name: row.test(name) for name in recipe.metrics}
+    validations = {name: row.validation(name) for name in recipe.metrics}
+    return {
+        "loss": row.loss,
+        "learning_rate": row.learning_rate,
+        "seeds": [run.job.seed for run in row.runs],
+        "test": {name: spread and spread.as_dict() for name, spread in tests.items()},
+        "validation": {name: spread and spread.as_dict() for name, spread in validations.items()},
+        "epoch": [run.epoch for run in row.runs],
+        "seconds": [run.seconds for run in row.runs],
+        "failed": [
+            {"seed": failure.job.seed, "reason": failure.reason} for failure in row.failures
+        ],
+    }
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,113 @@
+"""Train one network on one loss with one seed."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from lossc.models.data.module import InMemoryData
+from lossc.models.errors import TaskError
+from lossc.models.evaluate import evaluate
+from lossc.models.module import TrainingModule
+from lossc.models.noise import quiet
+from lossc.models.recorder import Recorder, Report
+from lossc.models.run import Job, Run, RunFolder, write_json
+from lossc.models.seeding import Stream, stream_seed
+
+GROUP = 32  # steps for each call from Lightning
+
+
+def train(job: Job, report: Report = lambda progress: None) -> Run:
+    """Train, keep checkpoints and logs, test the selected weights.
+
+    The weights follow from the job's settings alone: initial weights, order of the data and the
+    loss's randomness come from the seed, and neither torch's global generator nor its number of
+    threads is left changed. A run that was interrupted goes on after its last whole epoch and
+    ends with the weights that it would have had.
+
+    Args:
+        job: What to do.
+        report: Told of the progress.
+
+    Returns:
+        Figures on the test and validation splits, and the history.
+
+    Raises:
+        DataError: The data is missing or damaged.
+        SpecError: The loss is wrong.
+        TrainingError: The loss is not finite or has no gradient.
+    """
+    recipe = job.recipe
+    splits = recipe.data(job.data)
+    train_split = splits.train.first(recipe.examples or len(splits.train))
+    folder = RunFolder(job.folder)
+    checkpoint = folder.open(job)
+    with _threads(recipe.threads), torch.random.fork_rng(), quiet():
+        torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
+        loss = job.choice.build(job.seed)
+        torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
+        module = TrainingModule(recipe, job.choice, loss, splits.val, job.seed, job.learning_rate)
+        recorder = Recorder(folder, report, recipe.headline)
+        trainer = _trainer(job, recorder)
+        data = InMemoryData(train_split, recipe.batch_size, job.seed, GROUP)
+        trainer.fit(module, data, ckpt_path=checkpoint)
+        if recipe.selection == "best":
+            best = torch.load(folder.best, map_location="cpu", weights_only=True)
+            module.load_state_dict(best["state_dict"])
+        network = module.network.cpu()
+        test = evaluate(network, splits.test, recipe)
+        validation = evaluate(network, splits.val, recipe)
+    epoch = recorder.best_epoch if recipe.selection == "best" else recipe.epochs
+    run = Run(job, test, validation, epoch, recorder.seconds, recorder.history)
+    _save_weights(network.state_dict(), folder)
+    figures = {"test": test, "validation": validation, "epoch": epoch, "seconds": run.seconds}
+    write_json(folder.result, figures)
+    return run
+
+
+def _trainer(job: Job, recorder: Recorder) -> Trainer:
+    gpu = torch.cuda.is_available()
+    try:
+        return Trainer(
+            max_epochs=job.recipe.epochs,
+            accelerator="gpu" if gpu else "cpu",
+            devices=[job.device % torch.cuda.device_count()] if gpu else 1,
+            precision=job.precision,  # type: ignore[arg-type]
+            deterministic="warn" if gpu else None,
+            logger=TensorBoardLogger(job.folder, name="", version="", default_hp_metric=False),
+            callbacks=[recorder],
+            log_every_n_steps=1,
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except ValueError as error:  # an unknown precision, in Lightning's own words
+        raise TaskError(str(error)) from None
+
+
+def _save_weights(state: dict[str, Any], folder: RunFolder) -> None:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    partial = folder.weights.with_suffix(".part")
+    partial.write_bytes(buffer.getvalue())
+    os.replace(partial, folder.weights)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

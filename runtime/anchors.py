@@ -1,0 +1,120 @@
+"""Anchors as what distinguishes them: a few flipped bits and row counts, never written-out configurations."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lossc.runtime.counter import count_ones, random_below
+from lossc.runtime.families import Family, layout, row_counts
+
+
+def pick_among(words: Tensor, mask: Tensor) -> Tensor:
+    """A position where ``mask`` holds, uniformly, for each word: ``[t], [L] -> [t]``; 0 if there is none."""
+    if mask.shape[0] == 0:
+        return torch.zeros_like(words)
+    ranks = mask.cumsum(0, dtype=torch.int32)
+    rank = (random_below(words, ranks[-1].long()) + 1).int()
+    return torch.searchsorted(ranks, rank).clamp_max(mask.shape[0] - 1)
+
+
+def flipped_rows(
+    families: tuple[Family, ...], rows: Tensor, positions: Tensor, gains: Tensor
+) -> Tensor:
+    """Row counts after one flip each.
+
+    Args:
+        families: Give the layout of flat positions.
+        rows: ``[R]``, counts before the flip.
+        positions: ``[t]``, flat positions among all dense places of all families.
+        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+
+    Returns:
+        ``[t, R]``.
+    """
+    result = rows.expand(positions.shape[0], -1).clone()
+    place_start, row_start = 0, 0
+    for family in families:
+        count, columns = layout(family)
+        places = count * columns
+        if places == 0:
+            row_start += count
+            continue
+        local = positions - place_start
+        here = (local >= 0) & (local < places)
+        local = local.clamp(0, places - 1)
+        change = torch.where(here, gains, 0).unsqueeze(-1)
+        result.scatter_add_(-1, (row_start + local // columns).unsqueeze(-1), change)
+        if family.mirrored:
+            items = family.stored.shape[-1]
+            group, pair = local // (items * items), local % (items * items)
+            first, second = pair // items, pair % items
+            mirror = (
+                group * items + second
+                if family.columns
+                else group * items * items + second * items + first
+            )
+            result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+        place_start += places
+        row_start += count
+    return result
+
+
+def words_of_bits(families: tuple[Family, ...]) -> int:
+    """How many random words the bits of one configuration take, each row beginning a new one."""
+    total = 0
+    for family in families:
+        rows, columns = layout(family)
+        total += rows * ((columns + 31) // 32)
+    return total
+
+
+def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
+    """Fair random bits at all dense places, row by row: ``[t, words] -> [t, L]``, bool."""
+    parts, start = [], 0
+    shifts = torch.arange(32, device=words.device)
+    for family in families:
+        rows, columns = layout(family)
+        size = rows * ((columns + 31) // 32)
+        chunk = words[:, start : start + size].reshape((words.shape[0], rows, -1, 1))
+        bits = ((chunk >> shifts) & 1).flatten(-2)[..., :columns]
+        parts.append(
+            bits.reshape((words.shape[0], rows * columns)).bool() & family.stored.reshape(-1)
+        )
+        start += size
+    return torch.cat(parts, -1)
+
+
+def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
+    """Row counts of fair random configurations, without the configurations: ``[t, words] -> [t, R]``.
+
+    A count is the number of ones among as many random bits as the row has comparisons. A mirrored
+    family couples its rows, so its bits are written out.
+    """
+    parts, start = [], 0
+    for family in families:
+        rows, columns = layout(family)
+        size = rows * ((columns + 31) // 32)
+        chunk = words[:, start : start + size]
+        if family.mirrored:
+            bits = random_binaries((family,), chunk)
+            parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
+        else:
+            wanted = row_counts(family, family.stored).unsqueeze(-1)
+            starts = 32 * torch.arange((columns + 31) // 32, device=words.device)
+            kept = (1 << (wanted - starts).clamp(0, 32)) - 1
+            counts = count_ones(chunk.reshape((words.shape[0], rows, -1)) & kept)
+            parts.append(counts.sum(-1))
+        start += size
+    return torch.cat(parts, -1)
+
+
+def dense_row_counts(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
+    """Row counts of bits at all dense places: ``[..., L] -> [..., R]``."""
+    parts, start = [], 0
+    for family in families:
+        places = family.stored.numel()
+        chunk = binaries[..., start : start + places]
+        parts.append(row_counts(family, chunk.reshape((*chunk.shape[:-1], *family.stored.shape))))
+        start += places
+    return torch.cat(parts, -1)

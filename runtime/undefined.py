@@ -1,0 +1,43 @@
+"""Undefined values: NaN stands for them, and ``else`` replaces them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
+    """The quotient; NaN, with gradient 0, where the denominator is 0."""
+    none = denominator == 0
+    quotient = numerator / torch.where(none, 1, denominator)
+    return torch.where(none, torch.nan, quotient)
+
+
+def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
+    """``value``, or ``default`` where it is undefined; the gradient there is 0."""
+    return torch.where(value.isnan(), default, value)
+
+
+def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tensor:
+    """The maximum over ``dims`` of what ``where`` selects; NaN if that is nothing.
+
+    Args:
+        values: ``[..., *dims]``, of a floating dtype.
+        where: Broadcasts with ``values``; ``None`` selects everything.
+        dims: Trailing axes, negative.
+    """
+    if where is not None:
+        values, where = torch.broadcast_tensors(values, where)
+        chosen = values.masked_fill(~where, -torch.inf).flatten(dims[0])
+        some = where.flatten(dims[0]).any(-1)
+    else:
+        chosen = values.flatten(dims[0])
+        some = torch.ones(chosen.shape[:-1], dtype=torch.bool, device=values.device)
+    if chosen.shape[-1] == 0:
+        return chosen.new_full(chosen.shape[:-1], torch.nan)
+    return torch.where(some, chosen.amax(-1), torch.nan)
+
+
+def smallest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tensor:
+    """The minimum over ``dims`` of what ``where`` selects; NaN if that is nothing."""
+    return -largest(-values, where, dims)

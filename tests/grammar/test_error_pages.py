@@ -1,0 +1,67 @@
+"""Each rule has pages: a wrong spec beside the text that its reader is shown.
+
+``pytest --update-golden`` writes the texts anew: review the difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lossc.grammar.error_codes import RULES
+from lossc.grammar.errors import SpecError
+from lossc.grammar.load import load
+
+FOLDER = Path(__file__).parents[1] / "errors"
+PAGES = sorted(
+    path
+    for folder in (FOLDER, FOLDER / "meaning")
+    if folder.is_dir()
+    for path in folder.iterdir()
+    if path.suffix in (".lossc", ".yaml", ".ref")
+)
+
+
+def shown(page: Path) -> str:
+    """What the reader of a wrong spec is shown, without the path of the folder."""
+    reference = page
+    if page.suffix == ".ref":  # for what is wrong with no file: the file holds what was asked for
+        asked = page.read_text(encoding="utf-8").strip()
+        reference = page.parent / asked if "." in asked else asked
+    with pytest.raises(SpecError) as caught:
+        spec = load(reference)
+        assert page.parent.name == "meaning", "the spec is fine"
+        from lossc.compiler.build import check
+
+        check(spec)
+    return str(caught.value).replace(f"{page.parent}/", "") + "\n"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page(page: Path, request: pytest.FixtureRequest) -> None:
+    text = page.with_suffix(".txt")
+    found = shown(page)
+    if request.config.getoption("--update-golden", default=False):
+        text.write_text(found, encoding="utf-8")
+    assert found == text.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_shows_its_rule(page: Path) -> None:
+    rules = [rule for rule in RULES if page.stem == rule or page.stem.startswith(f"{rule}-")]
+    assert f"[{max(rules, key=len)}]" in shown(page)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if RULES[rule].code < "L020"])
+def test_every_rule_of_reading_has_a_page(rule: str) -> None:
+    assert any(page.stem == rule for page in PAGES)
+
+
+def test_no_two_pages_share_a_text() -> None:
+    assert len({page.with_suffix("") for page in PAGES}) == len(PAGES)
+
+
+def test_no_text_is_left_over() -> None:
+    for text in FOLDER.rglob("*.txt"):
+        assert any(page.with_suffix(".txt") == text for page in PAGES)

@@ -1,0 +1,168 @@
+"""The sparse interpolation against the plain one, over the very anchors that it drew."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from lossc import specs
+from lossc.compiler.batches import make_batch
+from lossc.compiler.compile import compile_spec
+from lossc.runtime.interpolation import idw_weights
+from lossc.runtime.reference import idw, idw_gradient
+from lossc.runtime.written_out import configurations
+
+METRICS = [name for name in specs.names() if name not in ("cross_entropy", "bce")]
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return {name: compile_spec(name) for name in METRICS}
+
+
+def inputs_with_gradient(spec, batch):
+    live = [entry.name.id for entry in spec.inputs if entry.kind.live]
+    values = {k: v.clone().requires_grad_() if k in live else v for k, v in batch.inputs.items()}
+    return values, [values[name] for name in live]
+
+
+def relaxed(families, squash):
+    parts = []
+    for family in families:
+        left, right = family.left, family.right
+        if squash == "sigmoid":
+            left, right = left.sigmoid(), right.sigmoid()
+        parts.append((left - right).expand(family.stored.shape)[family.stored])
+    return torch.cat(parts).sigmoid()
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("rule", ["exact", "published", "attract"])
+@pytest.mark.parametrize("squash", ["none", "sigmoid"])
+def test_value_and_gradient_equal_the_written_out_ones(compiled, name, rule, squash):
+    one = compiled[name]
+    loss = one.loss(gradient=rule, squash=squash, bits="drawn", validate=False)
+    generator = torch.Generator().manual_seed(11)
+    compared = 0
+    for kind in ["random", "tied", "equal", "masked", "full"] * 2:
+        batch = make_batch(one.spec, dict(one.plan.graph.params), kind, generator)
+        fast, leaves = inputs_with_gradient(one.spec, batch)
+        value = loss(**fast)
+        gradients = torch.autograd.grad(value, leaves)
+        slow, slow_leaves = inputs_with_gradient(one.spec, batch)
+        families = loss.families(*loss.prepare(**slow))
+        u = relaxed(families, squash)
+        anchors = configurations(families, loss.seed, loss.step - 1, 16, 16, 16)
+        metric = loss.evaluate_binaries(anchors, **batch.inputs)
+        if u.numel() == 0 or metric.isnan().any():
+            continue
+        assert_close(value.detach(), -idw(u.detach(), anchors.double(), metric), rtol=0, atol=1e-12)
+        pull = idw_gradient(u.detach(), anchors.double(), metric, rule)
+        for got, want in zip(gradients, torch.autograd.grad(-(u @ pull), slow_leaves), strict=True):
+            assert_close(got, want, rtol=0, atol=1e-10)
+        compared += 1
+    assert compared >= 2
+
+
+@pytest.mark.parametrize("name", ["accuracy", "average_precision", "pckh"])
+def test_exact_gradient_is_the_finite_difference(compiled, name):
+    one = compiled[name]
+    loss = one.loss(bits="drawn").eval()
+    batch = make_batch(one.spec, {}, "random", torch.Generator().manual_seed(3))
+    values, leaves = inputs_with_gradient(one.spec, batch)
+    (key,) = [k for k, v in values.items() if v is leaves[0]]
+    assert torch.autograd.gradcheck(lambda x: loss(**{**values, key: x}), (leaves[0],), eps=1e-7)
+
+
+def test_expected_bits_come_near_the_mean_over_drawn_ones():
+    """The stated approximation: at l = 1,152 the direction is that of the mean over drawn bits."""
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(128, 10, generator=generator, dtype=torch.float64)
+    label = torch.randint(10, (128,), generator=generator)
+    one = compile_spec("accuracy")
+
+    def gradient(bits, step):
+        loss = one.loss(bits=bits, good=0, nearby=0).eval()
+        loss.step.fill_(step)
+        x = scores.clone().requires_grad_()
+        loss(x, label).backward()
+        return x.grad.flatten()
+
+    drawn = torch.stack([gradient("drawn", step) for step in range(40)]).mean(0)
+    expected = torch.stack([gradient("expected", step) for step in range(40)]).mean(0)
+    assert torch.cosine_similarity(drawn, expected, dim=0) > 0.99
+
+
+def test_same_seed_and_step_draw_the_same_anchors():
+    scores, label = torch.randn(8, 5), torch.randint(5, (8,))
+    one, other = (compile_spec("accuracy").loss(seed=7) for _ in range(2))
+    first = [one(scores, label).item() for _ in range(3)]
+    assert first == [other(scores, label).item() for _ in range(3)]
+    assert len(set(first)) == 3  # every step draws anew
+    assert one.step.item() == 3
+    other.load_state_dict(one.state_dict())
+    assert one(scores, label).item() == other(scores, label).item()
+
+
+def test_evaluation_mode_repeats_itself_and_does_not_advance():
+    scores, label = torch.randn(8, 5), torch.randint(5, (8,))
+    loss = compile_spec("accuracy").loss().eval()
+    assert loss(scores, label) == loss(scores, label)
+    assert loss.step.item() == 0
+
+
+def test_all_equal_scores_have_a_finite_gradient():
+    """The published code returns NaN here: sign(0) = 0 makes an anchor coincide with u."""
+    scores = torch.zeros(6, 4, requires_grad=True)
+    loss = compile_spec("accuracy").loss()(scores, torch.zeros(6, dtype=torch.long))
+    loss.backward()
+    assert loss.isfinite()
+    assert scores.grad.isfinite().all()
+    assert scores.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 40.0, 1e4, 1e30, float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_scores_of_any_size_and_dtype_give_finite_gradients(scale, dtype):
+    scores = (torch.randn(12, generator=torch.Generator().manual_seed(0)).sign() * scale).to(dtype)
+    scores = scores.requires_grad_()
+    relevant = torch.arange(12) % 3 == 0
+    loss = compile_spec("average_precision").loss()(scores, relevant)
+    loss.backward()
+    assert loss.isfinite()
+    assert scores.grad.dtype == dtype
+    assert scores.grad.isfinite().all()
+
+
+def test_gradient_of_differences_sums_to_zero():
+    scores = torch.randn(9, 6, dtype=torch.float64, requires_grad=True)
+    compile_spec("accuracy").loss()(scores, torch.randint(6, (9,))).backward()
+    assert_close(scores.grad.sum(1), torch.zeros(9, dtype=torch.float64), atol=1e-12, rtol=0)
+
+
+def test_distances_that_overflow_or_vanish_still_give_weights():
+    values = torch.tensor([1.0, 0.0])
+    value, pulls = idw_weights(torch.tensor([1e-44, 1.0]), values, 1.0, "exact")
+    assert value == 1
+    assert (pulls == 0).all()
+    value, pulls = idw_weights(torch.tensor([1e-30, 1e8]), values, 1.0, "exact")
+    assert value == pytest.approx(1.0)
+    assert pulls.isfinite().all()
+
+
+def test_power_of_shepard():
+    u = torch.tensor([0.8, 0.6], dtype=torch.float64)
+    corners = torch.tensor([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
+    values = torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64)
+    squared = (u - corners).square().sum(-1)
+    got, _ = idw_weights(squared, values, 3.0, "exact")
+    assert_close(got, idw(u, corners, values, power=3.0))
+
+
+def test_no_comparison_at_all_gives_the_value_and_no_gradient():
+    score = torch.randn(5, requires_grad=True)
+    loss = compile_spec("interpolated_average_precision").loss()(score, torch.zeros(5).bool())
+    loss.backward()
+    assert loss.item() == -1  # without positives the envelope AP is 1
+    assert (score.grad == 0).all()

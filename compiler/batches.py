@@ -58,7 +58,7 @@ def make_batch(
         dims = [*entry.kind.dims, *([entry.kind.below] if entry.kind.below else [])]
         for dim in dims:
             if isinstance(dim.size, str) and dim.size not in sizes:
-                # the largest size comes with the first dim, so that batches differ in what is counted
+                # every dim has its own size, so that batches differ in what is counted
                 sizes[dim.size] = 1 + int(torch.randint(largest, (), generator=generator))
     if kind == "empty" and isinstance(items, str) and not _is_bound(spec, items):
         sizes[items] = 0

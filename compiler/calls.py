@@ -1,40 +1,19 @@
-"""Building calls and reductions: the part of the builder that knows each function's arguments."""
+"""Building calls and reductions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
+from lossc.compiler.building import Building, Env, Value
 from lossc.compiler.functions import FUNCTIONS, OPERATIONS
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Index, Node, conjuncts
-from lossc.compiler.scope import Scope, Slot, free_names
+from lossc.compiler.scope import free_names
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import closest, one_of
 from lossc.grammar.source import Span
 
-if TYPE_CHECKING:
-    from lossc.compiler.ranges import Ranges
 
-Value = Node | tuple[Node, ...]
-Env = Mapping[str, Slot]
-
-
-class Calls:
-    """Mixed into the builder, which supplies the rest."""
-
-    scope: Scope
-    make: NodeFactory
-    ranges: Ranges
-    placeholder: Node
-
-    if TYPE_CHECKING:
-
-        def value(self, expr: sx.Expr, env: Env) -> Value: ...
-        def number(self, expr: sx.Expr, env: Env) -> Node: ...
-        def condition(self, expr: sx.Expr, env: Env) -> Node: ...
-        def index(self, slot: Slot) -> Index: ...
-        def range_filter(self, slots: list[Slot], env: Env) -> Node: ...
+class Calls(Building):
+    """The part of the builder that knows each function's and each reduction's arguments."""
 
     # ------------------------------------------------------------------ functions
 
@@ -128,9 +107,8 @@ class Calls:
         by_name = {slot.name: slot for slot in slots}
         for name in free_names(expr.body, set()) if expr.body is not None else ():
             if name in by_name:
-                self.index(
-                    by_name[name]
-                )  # axes take the order in which the body uses them: no transposes
+                # axes take the order in which the body uses them: no transposes
+                self.index(by_name[name])
         bound = tuple(self.index(slot) for slot in slots)
         where = self.range_filter(slots, env)
         if expr.filter is not None:
@@ -147,28 +125,22 @@ class Calls:
     def _filtered(
         self, op: str, bound: tuple[Index, ...], body: Node, where: Node, span: Span
     ) -> Node:
-        """A reduction whose live filter parts become factors: sum of [c] x, and the mean their ratio."""
+        """A reduction whose live filter parts become factors: sum of [c] x, and a mean by ratio."""
         fixed, live = _split(self.make, where)
         if live.op == "const" or op not in ("sum", "mean"):
             if op == "sum" and body.op == "const" and live.op == "const" and fixed.op == "const":
                 return self._size(bound, body, span)
-            return self._plain(op, bound, body, where, span)
+            return self.make.reduce(op, bound, body, where, span)
         chosen = self.make.iverson(live)
         if may_be_undefined(body):  # what a filter leaves out may be undefined without harm
             part = self.make.where(live, body, self.make.const(0), span)
         else:
             part = self.make.arithmetic("mul", chosen, body, span)
-        total = self._plain("sum", bound, part, fixed, span)
+        total = self.make.reduce("sum", bound, part, fixed, span)
         if op == "sum":
             return total
-        return self.make.arithmetic(
-            "div", total, self._plain("sum", bound, chosen, fixed, span), span
-        )
-
-    def _plain(
-        self, op: str, bound: tuple[Index, ...], body: Node, where: Node, span: Span
-    ) -> Node:
-        return self.make.reduce(op, bound, body, where, span)
+        weight = self.make.reduce("sum", bound, chosen, fixed, span)
+        return self.make.arithmetic("div", total, weight, span)
 
     def _size(self, bound: tuple[Index, ...], body: Node, span: Span) -> Node:
         """``count[i]`` without a filter: the number of values, a product of dims."""
@@ -207,7 +179,7 @@ class Calls:
             self.scope.error(expr.span, "not-supported", f"{expr.op} with a live filter")
         if expr.op == "argmin":
             body = self.make("neg", body, kind=body.kind, span=body.span)
-        # ties go to the index that comes first in the order of the body, as in torch's row-major argmax
+        # ties go to what comes first in the order of the body, as in torch's row-major argmax
         seen = _order_in(body, bound)
         args = (body,) if where.op == "const" else (body, where)
         best = self.make("argmax", *args, kind="int", bound=seen, span=expr.span, decided=True)
@@ -222,7 +194,7 @@ class Calls:
 
 
 def may_be_undefined(node: Node) -> bool:
-    """Whether a division or an empty reduction could leave a value undefined, as far as the form tells."""
+    """Whether a division or an empty reduction could, by its form, leave a value undefined."""
     if node.op == "else":
         return may_be_undefined(node.args[1])
     if node.op == "div" and node.args[1].op not in ("const", "dim"):
@@ -245,7 +217,7 @@ def _order_in(body: Node, bound: tuple[Index, ...]) -> tuple[Index, ...]:
     stack = [body]
     while stack:
         node = stack.pop()
-        if node.op == "index" and node.attr("index") in bound and node.attr("index") not in seen:
-            seen.append(node.attr("index"))  # type: ignore[arg-type]
+        if node.op == "index" and node.index in bound and node.index not in seen:
+            seen.append(node.index)
         stack.extend(reversed(node.args))
     return tuple(seen) + tuple(index for index in bound if index not in seen)

@@ -6,14 +6,17 @@ import functools
 import hashlib
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from lossc.compiler.build import build
+from lossc.compiler.emit.generated import GeneratedMetric
 from lossc.compiler.emit.memory import load_module
 from lossc.compiler.emit.module import ModuleText, write_module
+from lossc.compiler.emit.signature import signature_of
+from lossc.compiler.emit.text import folded
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.plan import Plan, make_plan
 from lossc.compiler.stages import Stages
@@ -52,11 +55,13 @@ class CompiledLoss:
         digest = hashlib.sha256(self.text.encode()).hexdigest()[:16]
         head = [f"The loss of the spec `{self.spec.name.id}`, compiled by lossc {VERSION}.", ""]
         head += ["This file needs torch and nothing else. The spec (sha256 " + digest + "):", ""]
-        head += ["    " + line for line in self.text.rstrip().split("\n")]
+        for line in self.text.rstrip().split("\n"):
+            head += folded("    " + line)
         head += ["", "Its stages:", ""]
-        head += ["    " + line for line in str(self.stages).split("\n")]
+        for line in str(self.stages).split("\n"):
+            head += folded("    " + line, hanging=14)
         return write_module(
-            self.plan, self.surrogate, "\n".join(line.rstrip() for line in head) + "\n", VERSION
+            self.plan, self.surrogate, "\n".join(line.rstrip() for line in head) + "\n"
         )
 
     def source(self) -> str:
@@ -67,19 +72,23 @@ class CompiledLoss:
         """The loss as an ``nn.Module``.
 
         Args:
-            **overrides: Arguments of the generated class: params, ``temperature``, ``gradient``, ``seed``, ...
+            **overrides: Arguments of the generated class: params, ``temperature``, ``gradient``,
+                ``seed``, ...
         """
-        cls = _module_class(self.module)
         arguments = {"validate": self._options.get("validate", True), **overrides}
-        if not arguments["validate"]:
-            arguments["validate"] = False
-        made = cls(**arguments)
-        made._lossc = (self.text, dict(self._options), overrides)
+        made: nn.Module = _module_class(self.module)(**arguments)
+        # what it takes to compile it again, for pickling
+        vars(made)["_lossc"] = (self.text, dict(self._options), overrides)
         return made
 
     @functools.cached_property
-    def _eager(self) -> Any:
-        return self.loss(validate=True)
+    def _eager(self) -> GeneratedMetric:
+        return cast("GeneratedMetric", self.loss(validate=True))
+
+    def _named(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Inputs under their Python names: ``lambda`` is called ``lambda_`` there."""
+        names = signature_of(self.plan.graph).inputs
+        return {names.get(name, name): value for name, value in inputs.items()}
 
     def _metric_only(self, what: str) -> None:
         if not self.plan.is_metric:
@@ -93,25 +102,31 @@ class CompiledLoss:
             ValueError: An input is wrong, or the metric has no value on this batch.
         """
         self._metric_only("metric")
-        return self._eager.metric(*args, **inputs)
+        return self._eager.metric(*args, **self._named(inputs))
 
     def refactored(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """g(h(f(.))): the metric by way of comparisons and binaries, equal to :meth:`metric`."""
         self._metric_only("metric")
-        return self._eager.refactored(*args, **inputs)
+        return self._eager.refactored(*args, **self._named(inputs))
 
     def comparisons(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """All comparisons: ``[l]``, family by family, row-major; l depends on the data."""
         self._metric_only("comparisons")
-        return self._eager.comparisons(*args, **inputs)
+        return self._eager.comparisons(*args, **self._named(inputs))
 
     def evaluate_binaries(self, binaries: Tensor, *args: Tensor, **inputs: Tensor) -> Tensor:
-        """G on given binaries: ``[..., l] -> [...]``, 0 or 1 in the order of :meth:`comparisons`."""
+        """G on binaries, 0 or 1 in the order of :meth:`comparisons`: ``[..., l] -> [...]``."""
         self._metric_only("binaries")
-        return self._eager.evaluate_binaries(torch.as_tensor(binaries), *args, **inputs)
+        return self._eager.evaluate_binaries(
+            torch.as_tensor(binaries), *args, **self._named(inputs)
+        )
 
     def check(self, batches: int = 1000, seed: int = 0) -> Report:
-        """Translation validation on ``batches`` batches; raises SpecError at the smallest disagreement."""
+        """Translation validation on ``batches`` batches.
+
+        Raises:
+            SpecError: The two forms disagree; shows the smallest batch on which they do.
+        """
         return validate_refactoring(self.plan, self._eager, batches, seed)
 
     def __repr__(self) -> str:
@@ -134,7 +149,8 @@ def compile_spec(
     Args:
         spec: A bundled spec's name, a path, or spec text.
         params: Values that replace the spec's parameter defaults.
-        step: The step relaxation: ``"sigmoid"``, ``"sigmoid(temperature=0.5)"`` or a dict with ``kind``.
+        step: The step relaxation: ``"sigmoid"``, ``"sigmoid(temperature=0.5)"`` or a dict with
+            ``kind``.
         interpolation: ``"idw"``, ``"idw(good=8, gradient=published)"`` or a dict with ``kind``.
         squash: ``"sigmoid"`` bounds the scores before they are compared.
         transform: What is trained of the interpolated metric; ``"none"``.
@@ -184,7 +200,7 @@ def _module_class(text: ModuleText) -> Any:
 
     def reduce(self: nn.Module) -> tuple[Any, ...]:
         state = {"state_dict": self.state_dict(), "training": self.training}
-        return rebuild_loss, (*self._lossc, state)  # type: ignore[misc]
+        return rebuild_loss, (*vars(self)["_lossc"], state)
 
     return type(
         text.class_name,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lossc.compiler.ir.graph import substitute, topological
 from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.graph import substitute, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
 
 Context = frozenset[Node]  # fixed conditions that all hold
@@ -12,8 +12,8 @@ Context = frozenset[Node]  # fixed conditions that all hold
 def demands(root: Node, make: NodeFactory) -> dict[Node, list[Context]]:
     """For every node the contexts in which its value is used; any one of them makes it needed.
 
-    A context is a set of fixed conditions over the node's free indices. Dropping a condition from it is
-    always sound: a comparison is then computed where nobody needs it.
+    A context is a set of fixed conditions over the node's free indices. Dropping a condition from
+    it is always sound: a comparison is then computed where nobody needs it.
     """
     needed: dict[Node, list[Context]] = {node: [] for node in topological([root])}
     needed[root] = [frozenset()]
@@ -34,7 +34,7 @@ def _absorb(contexts: list[Context], new: Context) -> None:
 
 
 def _passed(node: Node, context: Context, make: NodeFactory) -> list[tuple[Node, Context]]:
-    """What each argument of ``node`` is needed under, given that ``node`` is needed under ``context``."""
+    """What each argument of ``node`` is needed under where ``node`` is needed under ``context``."""
     if node.op == "at" and node.args[0].op == "define":
         return [
             (node.args[0], _renamed(node, context, make)),
@@ -54,7 +54,7 @@ def _passed(node: Node, context: Context, make: NodeFactory) -> list[tuple[Node,
     if node.op == "where" and not node.args[0].live:
         condition, yes, no = node.args
         if any(inner.op == "binary" and inner.args[3] is condition for inner in topological([no])):
-            # an item met itself: the binary knows that already, and keeps what is stored apart from it
+            # an item met itself: the binary knows that, and keeps what is stored apart from it
             return [(condition, context), (yes, context), (no, context)]
         return [
             (condition, context),
@@ -82,6 +82,6 @@ def _renamed(node: Node, context: Context, make: NodeFactory) -> Context:
     letters: dict[Index, Node] = {}
     for binder, place in zip(define.bound, node.args[1:], strict=True):
         if place.op == "index":
-            letters[place.attr("index")] = make.at_index(binder)  # type: ignore[index]
+            letters[place.index] = make.at_index(binder)
     kept = (c for c in context if set(c.indices) <= set(letters))
     return frozenset(substitute(c, make, letters) for c in kept)

@@ -1,12 +1,12 @@
-"""Comparison families: all comparisons of one decision, where they are stored, and which way is up."""
+"""Comparison families: all comparisons of one decision, where they are stored, which way is up."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from lossc.compiler.demand import Context, demands
-from lossc.compiler.ir.graph import rewrite, substitute, topological
 from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.graph import rewrite, substitute, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
 from lossc.compiler.split import split_by_filter
 from lossc.compiler.symbolic.atoms import Signs
@@ -18,11 +18,14 @@ class Family:
     """One family, described by index ranges and never listed comparison by comparison.
 
     Args:
-        binary: ``binary(left, right, tie, same)``, turned so that winning never hurts where that is known.
+        binary: ``binary(left, right, tie, same)``, turned so that winning never hurts where that
+            is known.
         stored: Where a comparison exists: it is needed, it is not of an item with itself, and its
             mirror image is not stored already.
-        conditions: The filters under which it is needed; their conjunction, if there is one context.
-        mirrored: The two indices whose exchange gives the mirror image, which is read as its complement.
+        conditions: The filters under which it is needed; their conjunction, if there is one
+            context.
+        mirrored: The two indices whose exchange gives the mirror image, which is read as its
+            complement.
         direction: +1 if the metric never falls when a comparison is won, 0 if that is not known.
     """
 
@@ -48,10 +51,11 @@ class Family:
 def find_families(
     root: Node, make: NodeFactory, signs: Signs, larger_is_better: bool = True
 ) -> tuple[Node, tuple[Family, ...]]:
-    """The families of a refactored goal, and the goal over their oriented binaries: a won one never hurts.
+    """The families of a refactored goal, and the goal over their binaries: a won one never hurts.
 
     Returns:
-        The goal, rewritten so that every family points upwards, and its families in order of occurrence.
+        The goal, rewritten so that every family points upwards, and its families in order of
+        occurrence.
     """
     needed = demands(root, make)
     root = split_by_filter(root, make, needed)
@@ -75,18 +79,7 @@ def find_families(
 def _flipped(make: NodeFactory, node: Node) -> Node:
     """[left > right or a tie] as the complement of its opposite."""
     left, right, tie, same = node.args
-    attrs = dict(node.attrs)
-    return make(
-        "binary",
-        right,
-        left,
-        make.not_(tie),
-        same,
-        kind="bool",
-        span=node.span,
-        decided=True,
-        **attrs,
-    )
+    return make.like(node, (right, left, make.not_(tie), same), decided=True)
 
 
 def _family(make: NodeFactory, node: Node, contexts: list[Context], way: int) -> Family:
@@ -126,8 +119,7 @@ def _mirror_indices(make: NodeFactory, node: Node) -> tuple[Index, Index] | None
         return None
     if not all(side.op == "index" for side in same.args):
         return None
-    p, q = (side.attr("index") for side in same.args)
-    assert isinstance(p, Index) and isinstance(q, Index)
+    p, q = (side.index for side in same.args)
     if p.extent != q.extent or p == q:
         return None
     swap = {p: make.at_index(q), q: make.at_index(p)}
@@ -161,10 +153,7 @@ def _drop_impossible_self_comparisons(
 
     def drop(node: Node) -> Node | None:
         if node.op == "binary" and node in impossible:
-            attrs = dict(node.attrs)
-            return make(
-                "binary", *node.args[:3], never, kind="bool", span=node.span, decided=True, **attrs
-            )
+            return make.like(node, (*node.args[:3], never), decided=True)
         return None
 
     # the `where` around a comparison is dropped first, while its binaries can still be recognised
@@ -192,17 +181,15 @@ def excludes(make: NodeFactory, context: Context, same: Node) -> bool:
     for part in parts:
         a, b = part.args
         if a.op == "index":
-            letters[a.attr("index")] = b  # type: ignore[index]
+            letters[a.index] = b
         elif b.op == "index":
-            letters[b.attr("index")] = a  # type: ignore[index]
+            letters[b.index] = a
     back = {
-        node.attr("index"): make.at_index(index)
-        for index, node in letters.items()
-        if node.op == "index"
+        node.index: make.at_index(index) for index, node in letters.items() if node.op == "index"
     }
     for condition in context:
         for values in (letters, back):
-            moved = substitute(condition, make, values)  # type: ignore[arg-type]
+            moved = substitute(condition, make, values)
             if moved is not condition and make.not_(moved) in context:
                 return True
     return False

@@ -1,4 +1,7 @@
-"""Elementwise functions of the language: one line each. Adding one: a line here and one in emit/calls.py."""
+"""Elementwise functions of the language, one line each.
+
+Adding one is a line here and its torch code in ``emit/elementwise.py``.
+"""
 
 from __future__ import annotations
 

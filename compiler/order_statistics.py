@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-from lossc.compiler.ir.factory import NodeFactory
-from lossc.compiler.ir.node import Index, Node
-from lossc.compiler.scope import Scope, Slot
+from lossc.compiler.building import Building, Env
+from lossc.compiler.ir.node import Node
 from lossc.grammar import syntax as sx
 
-if TYPE_CHECKING:
-    from lossc.compiler.ranges import Ranges
 
-Env = Mapping[str, Slot]
-
-
-class OrderStatistics:
-    """Mixed into the builder, which supplies the rest."""
-
-    scope: Scope
-    make: NodeFactory
-    ranges: Ranges
-    placeholder: Node
-
-    if TYPE_CHECKING:
-
-        def number(self, expr: sx.Expr, env: Env) -> Node: ...
-        def condition(self, expr: sx.Expr, env: Env) -> Node: ...
-        def index(self, slot: Slot) -> Index: ...
-        def range_filter(self, slots: list[Slot], env: Env) -> Node: ...
+class OrderStatistics(Building):
+    """The part of the builder that knows orders."""
 
     def order(self, expr: sx.Order, env: Env) -> Node:
         """``sort[i | filter] x at r``: the r-th smallest, 1-based."""

@@ -1,4 +1,4 @@
-"""Parameter values: the spec's defaults, what the user overrides, and the ranges that both must respect."""
+"""Parameter values: the spec's defaults, the user's overrides, and the ranges that both respect."""
 
 from __future__ import annotations
 
@@ -66,4 +66,5 @@ def inside(bounds: sx.Range, value: float) -> bool:
 
 def show_range(bounds: sx.Range) -> str:
     """``(0, inf)``."""
-    return f"{'[' if bounds.closed_low else '('}{bounds.low:g}, {bounds.high:g}{']' if bounds.closed_high else ')'}"
+    left, right = "[" if bounds.closed_low else "(", "]" if bounds.closed_high else ")"
+    return f"{left}{bounds.low:g}, {bounds.high:g}{right}"

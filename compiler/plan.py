@@ -1,4 +1,4 @@
-"""The plan of a loss: the four stages found, the families with their axes, and where the best one is."""
+"""The plan of a loss: its four stages, the families with their axes, and where the best one is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Plan:
 
     Args:
         graph: The spec as written.
-        root: The metric as a function of row counts (``ones`` nodes); the graph's own root for a ``loss``.
+        root: The metric as a function of row counts (``ones`` nodes); the graph's own root for a
+            ``loss``.
         families: The comparison families, in flat order.
         signs: What is known of signs.
         uses_truth: Whether the best configuration comes from the spec's ideal scores at run time.

@@ -1,4 +1,4 @@
-"""What each index ranges over: the dim that it subscripts, what it is compared with, or what is written."""
+"""What each index ranges over: a dim that it subscripts, what it is compared with, or written."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Ranges:
         return None
 
     def _bound(self, expr: sx.Expr, seen: set[str]) -> str | int | None:
-        """The dim that a number cannot exceed: a count over one index is at most that index's dim."""
+        """The dim that a number cannot exceed: a count over one index is at most its dim."""
         match expr:
             case sx.Name(id=name) if name in self.scope.definitions and name not in seen:
                 return self._bound(self.scope.definitions[name].body, seen | {name})
@@ -152,7 +152,7 @@ class Ranges:
             self.constrain(slot, Extent(dim.size), slot.span)
 
     def settle(self) -> None:
-        """Gives compared-only indices the extent of what they are compared with; the rest has none."""
+        """Gives compared-only indices the extent of what they meet; the rest has no range."""
         for slot in self.slots.values():
             if slot.extent is None and slot.weak:
                 slot.extent, slot.why = slot.weak[0]
@@ -164,7 +164,8 @@ class Ranges:
                     slot.span,
                     "no-range",
                     f"index '{slot.name}' has no range",
-                    expected="a use as a subscript, a comparison `==` with an index, or a written range (i in 1..m)",
+                    expected="a use as a subscript, a comparison `==` with an index, "
+                    "or a written range (i in 1..m)",
                 )
 
     def constrain(self, slot: Slot, extent: Extent, span: Span) -> None:
@@ -237,5 +238,5 @@ class Ranges:
                 for arg in (*expr.args, *(value for _, value in expr.kwargs)):
                     self.walk(arg, env)
             case _:
-                for part in children(expr):
-                    self.walk(part, env)
+                for child in children(expr):
+                    self.walk(child, env)

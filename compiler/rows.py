@@ -1,21 +1,20 @@
 """The row-count form: a metric that needs of its binaries only how many of each row are won.
 
-A family's row is all its comparisons that one reduction adds up. Where every use of a family is such a
-reduction, the metric becomes a function of one count a row; a family for which that fails keeps each
-binary as a row of its own (the dense form), and the same code serves both.
+A family's row is all its comparisons that one reduction adds up. Where every use of a family is
+such a reduction, the metric becomes a function of one count a row; a family for which that fails
+keeps each binary as a row of its own (the dense form), and the same code serves both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lossc.compiler.families import Family
-from lossc.compiler.ir.graph import rebuild, rewrite, topological
 from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.graph import rebuild, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
+from lossc.compiler.row_uses import Use, find_use, raw_binaries, shared_columns
 from lossc.compiler.symbolic.atoms import Signs
-from lossc.compiler.symbolic.linear import linear_form
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,12 @@ def count_rows(
     direct = (
         {}
         if dense
-        else {n: use for n in topological([root]) if (use := _use(n, families, make, signs))}
+        else {n: use for n in topological([root]) if (use := find_use(n, families, make, signs))}
     )
-    raw = {binary for binary in _raw_binaries(root, set(direct))}
+    raw = set(raw_binaries(root, set(direct)))
     counted: list[RowFamily] = []
     for family in families:
-        columns = () if family.binary in raw else _columns(family, direct)
+        columns = () if family.binary in raw else shared_columns(family, direct)
         counted.append(_axes(family, columns))
     by_binary = {row.family.binary: (number, row) for number, row in enumerate(counted)}
     done: dict[Node, Node] = {}
@@ -67,12 +66,8 @@ def count_rows(
         elif node.op == "binary":
             done[node] = _single(make, *by_binary[node])
         else:
-            done[node] = _rebuilt(make, node, done)
+            done[node] = rebuild(make, node, tuple(done[arg] for arg in node.args))
     return done[root], tuple(counted)
-
-
-def _rebuilt(make: NodeFactory, node: Node, done: dict[Node, Node]) -> Node:
-    return rebuild(make, node, tuple(done[arg] for arg in node.args))
 
 
 def _single(make: NodeFactory, number: int, row: RowFamily) -> Node:
@@ -108,129 +103,8 @@ def _axes(family: Family, columns: tuple[Index, ...]) -> RowFamily:
     return RowFamily(family, rows, columns)
 
 
-# ---------------------------------------------------------------------- uses
-
-
-@dataclass(frozen=True)
-class _Use:
-    """A reduction right over binaries: linear for sum and mean, one literal for any and all."""
-
-    binaries: tuple[Node, ...]
-    constant: Node | None = None
-    coefficients: tuple[Node, ...] = ()
-    negated: bool = False
-    with_itself: bool | None = None
-
-
-def _use(node: Node, families: tuple[Family, ...], make: NodeFactory, signs: Signs) -> _Use | None:
-    if node.op in ("any", "all"):
-        return _literal(node.args[0])
-    if node.op not in ("sum", "mean"):
-        return None
-    body = _opened(node.args[0], make)
-    binaries = [family.binary for family in families]
-    literals = {make.iverson(b): b for b in binaries if set(b.indices) & set(node.bound)}
-    negations = {make.iverson(make.not_(b)): i for i, b in literals.items()}
-    body = rewrite(
-        body,
-        make,
-        lambda n: make.arithmetic("sub", make.const(1), negations[n]) if n in negations else None,
-    )
-    form = linear_form(body, literals, make, signs)
-    if form is None or not form[1]:
-        return None
-    constant, coefficients = form
-    return _Use(tuple(literals[i] for i in coefficients), constant, tuple(coefficients.values()))
-
-
-def _literal(body: Node) -> _Use | None:
-    with_itself = None
-    if body.op == "where" and body.args[1].op == "const":
-        with_itself, body = bool(body.args[1].value), body.args[2]
-    negated = body.op == "not"
-    if negated:
-        body = body.args[0]
-    return _Use((body,), negated=negated, with_itself=with_itself) if body.op == "binary" else None
-
-
-def _opened(body: Node, make: NodeFactory) -> Node:
-    """``where(same, k, e)`` as ``e + [same] (k - e at zero)``: binaries count as lost where they are not stored."""
-
-    def rule(node: Node) -> Node | None:
-        if node.op == "iverson" and node.args[0].op == "where":
-            same, constant, outcome = node.args[0].args
-            node = make.where(same, make.iverson(constant), make.iverson(outcome), node.span)
-        if (
-            node.op != "where"
-            or node.args[1].op != "const"
-            or node.args[0].live
-            or node.kind == "bool"
-        ):
-            return None
-        same, constant, outcome = node.args
-        at_zero = rewrite(outcome, make, _zero(make))
-        gap = make.arithmetic("sub", constant, at_zero)
-        if gap.op == "sub" and gap.args[0] is gap.args[1]:
-            return outcome
-        if gap.op == "sub" and all(a.op == "const" for a in gap.args):
-            difference = gap.args[0].value - gap.args[1].value  # type: ignore[operator]
-            if difference == 0:
-                return outcome
-            gap = make.const(difference)
-        return make.arithmetic("add", outcome, make.arithmetic("mul", make.iverson(same), gap))
-
-    return rewrite(body, make, rule)
-
-
-def _zero(make: NodeFactory):  # type: ignore[no-untyped-def]
-    def rule(node: Node) -> Node | None:
-        return make.const(False) if node.op == "binary" else None
-
-    return rule
-
-
-def _raw_binaries(root: Node, direct: set[Node]) -> Iterator[Node]:
-    """Binaries that are used outside any direct reduction."""
-    seen = {root}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node.op == "binary":
-            yield node
-        args = node.args[1:] if node in direct else node.args
-        for arg in args:
-            if arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
-
-
-def _columns(family: Family, direct: dict[Node, _Use]) -> tuple[Index, ...]:
-    """The axes that all uses add up, if each adds up exactly the comparisons that are stored."""
-    uses = [(node, use) for node, use in direct.items() if family.binary in use.binaries]
-    columns = set(family.binary.indices)
-    for node, _ in uses:
-        columns &= set(node.bound)
-    if family.mirrored is not None:
-        columns &= set(family.mirrored)
-        if len(columns) == 2:
-            columns = {family.mirrored[1]}
-    if not columns or family.conditions is None:
-        return ()
-    wanted = {c for c in family.conditions if set(c.indices) & columns}
-    for node, use in uses:
-        where = conjuncts(node.args[1]) if len(node.args) > 1 else ()
-        if {c for c in where if set(c.indices) & columns} != wanted:
-            return ()
-        if any(set(c.indices) & columns for c in use.coefficients):
-            return ()
-    return tuple(index for index in family.binary.indices if index in columns)
-
-
-# ---------------------------------------------------------------------- rewriting
-
-
 def _count(
-    node: Node, use: _Use, by_binary: dict[Node, tuple[int, RowFamily]], make: NodeFactory
+    node: Node, use: Use, by_binary: dict[Node, tuple[int, RowFamily]], make: NodeFactory
 ) -> Node:
     where = node.args[1] if len(node.args) > 1 else make.const(True)
     if node.op in ("any", "all"):
@@ -243,9 +117,9 @@ def _count(
     for binary, coefficient in zip(use.binaries, use.coefficients, strict=True):
         number, row = by_binary[binary]
         rest = tuple(index for index in node.bound if index not in row.columns)
-        negative = coefficient.op == "const" and coefficient.value < 0  # type: ignore[operator]
+        negative = coefficient.op == "const" and coefficient.number < 0
         if negative:
-            coefficient = make.const(-coefficient.value)  # type: ignore[operator]
+            coefficient = make.const(-coefficient.number)
         won = make.arithmetic("mul", coefficient, _ones(make, number, row), node.span)
         part = make.reduce("sum", rest, won, None, node.span)
         total = make.arithmetic("sub" if negative else "add", total, part, node.span)
@@ -256,7 +130,7 @@ def _count(
 
 
 def _size(node: Node, make: NodeFactory) -> Node | None:
-    """``sum[i] 1`` over whole dims as the product of the dims; all but one if one item is left out."""
+    """``sum[i] 1`` over whole dims as their product; one less if one item is left out."""
     if node.op != "sum" or node.args[0].op != "const":
         return None
     left_out = 0
@@ -288,20 +162,20 @@ def _all_but_one(where: Node, index: Index) -> bool:
         where = where.args[0]
     elif where.op != "ne":
         return False
-    sides = [a for a in where.args if not (a.op == "index" and a.attr("index") is index)]
+    sides = [a for a in where.args if not (a.op == "index" and a.index is index)]
     if len(sides) != 1 or index in sides[0].indices:
         return False
     (other,) = sides
     if other.op == "index":
-        return other.attr("index").extent == index.extent  # type: ignore[attr-defined]
+        return other.index.extent == index.extent
     if other.op == "at" and other.args[0].op == "input":
-        return other.args[0].attr("below") == index.extent
+        return other.args[0].below == index.extent
     return False
 
 
 def _count_literal(
     node: Node,
-    use: _Use,
+    use: Use,
     by_binary: dict[Node, tuple[int, RowFamily]],
     where: Node,
     make: NodeFactory,

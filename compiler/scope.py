@@ -1,4 +1,4 @@
-"""The names of a spec: inputs, params, dims, definitions in dependency order. First errors are found here."""
+"""The names of a spec: inputs, params, dims, definitions in dependency order; the first errors."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Scope:
 
 
 def open_scope(spec: sx.Spec, params: Mapping[str, int | float | str]) -> Scope:
-    """Declares every name of ``spec`` and sorts its definitions; errors are collected, not raised."""
+    """Declares every name of ``spec`` and sorts its definitions; collects errors, raises none."""
     scope = Scope(spec, params)
     declared: dict[str, Span] = {}
 
@@ -170,8 +170,8 @@ def free_names(node: object, bound: set[str]) -> Iterator[str]:
             for arg in (*node.args, *(value for _, value in node.kwargs)):
                 yield from free_names(arg, bound)
         case _:
-            for part in children(node):
-                yield from free_names(part, bound)
+            for child in children(node):
+                yield from free_names(child, bound)
 
 
 def children(node: object) -> tuple[object, ...]:

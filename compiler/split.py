@@ -1,18 +1,19 @@
-"""One decision used under filters that exclude each other is two families: they may point opposite ways."""
+"""One decision under filters that exclude each other is two families: they may point two ways."""
 
 from __future__ import annotations
 
 from lossc.compiler.demand import Context
-from lossc.compiler.ir.graph import rebuild, rewrite, topological
 from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.graph import rebuild, rewrite, topological
 from lossc.compiler.ir.node import Node, conjuncts
 
 
 def split_by_filter(root: Node, make: NodeFactory, needed: dict[Node, list[Context]]) -> Node:
     """Gives a binary one copy for each of its contexts, where the contexts are disjoint.
 
-    In f_beta, for example, a positive above the threshold helps and a negative above it hurts; in average
-    precision a row counts its rivals among the positives apart from those among the negatives.
+    In f_beta, for example, a positive above the threshold helps and a negative above it hurts; in
+    average precision a row counts its rivals among the positives apart from those among the
+    negatives.
 
     Args:
         root: The refactored goal.
@@ -48,8 +49,7 @@ def _tagged(root: Node, make: NodeFactory, binary: Node, contexts: list[Context]
         fitting = [k for k, context in enumerate(contexts) if not contradict(make, where, context)]
         if len(fitting) != 1:
             return None
-        attrs = {**dict(binary.attrs), "part": fitting[0]}
-        copy = make("binary", *binary.args, kind="bool", span=binary.span, decided=True, **attrs)
+        copy = make.like(binary, binary.args, decided=True, part=fitting[0])
         body = rewrite(node.args[0], make, lambda inner: copy if inner is binary else None)
         return rebuild(make, node, (body, *node.args[1:]))
 

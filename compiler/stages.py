@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lossc.compiler.ir.graph import DiGraph, labelled, topological
-from lossc.compiler.ir.node import Node
+from lossc.compiler.ir.graph import labelled, topological
+from lossc.compiler.ir.node import Index, Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.plan import Plan
 from lossc.compiler.rows import RowFamily
 from lossc.compiler.surrogate import SurrogatePlan
+from lossc.grammar import syntax as sx
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
 
 Row = dict[str, str]
 NAMES = ("score", "comparison", "binary", "metric")
@@ -79,10 +84,10 @@ class Stages:
         )
         return listed
 
-    def _score(self, entry: object) -> tuple[str, str, str, str, str]:
-        dims = [str(dim.size) for dim in entry.kind.dims]  # type: ignore[attr-defined]
-        name = entry.name.id  # type: ignore[attr-defined]
-        return name, f"{name}: real[{', '.join(dims)}]", " * ".join(dims), "", str(entry.span)  # type: ignore[attr-defined]
+    def _score(self, entry: sx.Input) -> tuple[str, str, str, str, str]:
+        dims = [str(dim.size) for dim in entry.kind.dims]
+        name = entry.name.id
+        return name, f"{name}: real[{', '.join(dims)}]", " * ".join(dims), "", str(entry.span)
 
     def _row(
         self, stage: str, name: str, expression: str, number: str, ties: str, where: str
@@ -130,7 +135,7 @@ class Stages:
             "rows": self.rows(),
         }
 
-    def graph(self) -> DiGraph:
+    def graph(self) -> DiGraph[str]:
         """Nodes carry ``label`` and ``stage``; edges run from what is used to what uses it."""
         return stage_graph(self)
 
@@ -181,7 +186,7 @@ def definitions(root: Node) -> list[tuple[str, Node]]:
     return [(f"{n.name}[{_letters(n.bound)}]" if n.bound else n.name, n) for n in found]
 
 
-def stage_graph(stages: Stages) -> DiGraph:
+def stage_graph(stages: Stages) -> DiGraph[str]:
     """The stages as a graph of a few nodes that a person can read."""
     plan, rows = stages.plan, stages.rows()
     nodes = {row["name"]: {"label": shown(row), "stage": row["stage"]} for row in rows}
@@ -214,7 +219,7 @@ def _used(root: Node) -> list[int | str]:
     while stack:
         node = stack.pop()
         if node.op == "ones":
-            found.append(int(node.attr("family")))  # type: ignore[call-overload]
+            found.append(node.family)
         elif node.op == "define":
             found.append(f"{node.name}[{_letters(node.bound)}]" if node.bound else node.name)
             continue
@@ -225,7 +230,7 @@ def _used(root: Node) -> list[int | str]:
     return found
 
 
-def _letters(indices: tuple) -> str:  # type: ignore[type-arg]
+def _letters(indices: tuple[Index, ...]) -> str:
     return ", ".join(index.name for index in indices)
 
 

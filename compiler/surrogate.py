@@ -67,7 +67,8 @@ class SurrogatePlan:
         shown = {
             k: v for k, v in self.options.items() if v != _ALL[k].default or k == "temperature"
         }
-        return f"{self.step} + {self.interpolation} ({', '.join(f'{k}={v}' for k, v in shown.items())})"
+        options = ", ".join(f"{name}={value}" for name, value in shown.items())
+        return f"{self.step} + {self.interpolation} ({options})"
 
 
 def plan_surrogate(
@@ -196,12 +197,13 @@ def _set(
                 )
             )
             return
-    elif isinstance(value, (str, bool)) or not isinstance(value, (int, float)):
+        values[key] = str(value)
+        return
+    if isinstance(value, (str, bool)) or not isinstance(value, (int, float)):
         errors.append(Diagnostic(option.span, "bad-option", f"{key} takes a number, not {value!r}"))
         return
-    elif not (value > choice.low or (choice.closed and value == choice.low)) or value == float(
-        "inf"
-    ):
+    least = value > choice.low or (choice.closed and value == choice.low)
+    if not least or value == float("inf"):
         interval = f"{'[' if choice.closed else '('}{choice.low:g}, inf)"
         errors.append(
             Diagnostic(
@@ -212,9 +214,9 @@ def _set(
             )
         )
         return
-    elif choice.whole and value != int(value):
+    if choice.whole and value != int(value):
         errors.append(
             Diagnostic(option.span, "param-range", f"{key} = {value} is not a whole number")
         )
         return
-    values[key] = int(value) if choice.whole else float(value) if not choice.choices else value  # type: ignore[arg-type, assignment]
+    values[key] = int(value) if choice.whole else float(value)

@@ -56,9 +56,9 @@ class Report:
     def __str__(self) -> str:
         kinds = ", ".join(f"{number} {kind}" for kind, number in self.kinds.items())
         return (
-            f"{self.spec}: reference = refactored on {self.batches} batches ({kinds}); up to {self.comparisons} "
-            f"comparisons; {self.form} form; {self.configurations} configurations, none beats the best; "
-            f"{self.seconds:.2f} s"
+            f"{self.spec}: reference = refactored on {self.batches} batches ({kinds}); "
+            f"up to {self.comparisons} comparisons; {self.form} form; "
+            f"{self.configurations} configurations, none beats the best; {self.seconds:.2f} s"
         )
 
 
@@ -67,13 +67,14 @@ def validate_refactoring(plan: Plan, loss: Any, count: int, seed: int = 0) -> Re
 
     Args:
         plan: The plan that the loss was emitted from.
-        loss: The generated module; its checks are off here, since undefined values are compared as well.
+        loss: The generated module; its checks are off here, since undefined values are compared
+            as well.
         count: How many batches.
         seed: Of the batches.
 
     Raises:
-        SpecError: A disagreement (L034), with the smallest failing batch; or a sampled configuration that is
-            better than the best one (L035).
+        SpecError: A disagreement (L034), with the smallest failing batch; or a sampled
+            configuration that is better than the best one (L035).
     """
     spec = plan.graph.spec
     report = Report(spec.name.id, plan.form if plan.is_metric else "differentiable")
@@ -89,15 +90,15 @@ def validate_refactoring(plan: Plan, loss: Any, count: int, seed: int = 0) -> Re
     loss.validate = False
     try:
         for batch in batches(spec, dict(plan.graph.params), count, seed):
-            exact = loss.metric(**batch.inputs)
-            refactored = loss.refactored(**batch.inputs)
+            exact = loss.metric(*batch.inputs.values())
+            refactored = loss.refactored(*batch.inputs.values())
             if not torch.allclose(
                 exact, refactored, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
             ):
                 failures.append((batch, exact, refactored))
             report.batches += 1
             report.kinds[batch.kind] += 1
-            comparisons = loss.comparisons(**batch.inputs).shape[0]
+            comparisons = loss.comparisons(*batch.inputs.values()).shape[0]
             report.comparisons = max(report.comparisons, comparisons)
             better = _better_than_best(plan, loss, batch, comparisons, sense, report)
             if better is not None:
@@ -117,13 +118,14 @@ def _better_than_best(
 ) -> tuple[float, float] | None:
     """A sampled configuration's metric and the best one's, where the former is better.
 
-    Half of the samples are the outcomes of random scores; the others are arbitrary bits near the best one,
-    which are left out where a pair is stored once: there, a circle may be worth more than any order.
+    Half of the samples are the outcomes of random scores; the others are arbitrary bits near the
+    best one, which are left out where a pair is stored once: there, a circle may be worth more than
+    any order.
     """
     generator = torch.Generator().manual_seed(batch.size)
     best = torch.ones(1, comparisons)
     if plan.uses_truth:
-        inputs = loss.prepare(**batch.inputs)
+        inputs = loss.prepare(*batch.inputs.values())
         families = loss.families(*inputs)
         stored = torch.cat([family.stored.reshape(-1) for family in families])
         best = loss.best(*inputs, families)[stored].float().unsqueeze(0)
@@ -134,13 +136,13 @@ def _better_than_best(
             for entry in plan.graph.spec.inputs
             if entry.kind.live
         }
-        families = loss.families(*loss.prepare(**{**batch.inputs, **scores}))
+        families = loss.families(*loss.prepare(*{**batch.inputs, **scores}.values()))
         tried.append(flat_binaries(families).float().unsqueeze(0))
     if not any(row.family.mirrored for row in plan.families):
         shape = (CONFIGURATIONS // 2, comparisons)
         random = (torch.rand(shape, generator=generator) < 0.5).float()
         tried.append(torch.where(torch.rand(shape, generator=generator) < 0.8, best, random))
-    values = loss.evaluate_binaries(torch.cat(tried), **batch.inputs)
+    values = loss.evaluate_binaries(torch.cat(tried), *batch.inputs.values())
     report.configurations += values.shape[0] - 1
     if values[0].isnan():
         return None
@@ -151,14 +153,14 @@ def _better_than_best(
 
 
 def _check_expression(plan: Plan, loss: Any, count: int, seed: int, report: Report) -> None:
-    """A differentiable loss: finite or undefined by its own rule, and its gradient never NaN where it is defined."""
+    """A differentiable loss: where it is finite, its gradient must be finite as well."""
     was = loss.validate
     loss.validate = False
     live = [entry.name.id for entry in plan.graph.spec.inputs if entry.kind.live]
     try:
         for batch in batches(plan.graph.spec, dict(plan.graph.params), count, seed):
             inputs = {k: v.requires_grad_() if k in live else v for k, v in batch.inputs.items()}
-            value = loss(**inputs)
+            value = loss(*inputs.values())
             report.batches += 1
             report.kinds[batch.kind] += 1
             if not value.isfinite():
@@ -176,8 +178,8 @@ def _disagreement(plan: Plan, failure: tuple[Batch, Tensor, Tensor]) -> Diagnost
     return Diagnostic(
         plan.graph.root.span,
         "refactoring-differs",
-        f"the metric is {exact.item():.10g}, by way of binaries {refactored.item():.10g}, on this {batch.kind} batch:\n"
-        + "\n".join("    " + line for line in str(batch).split("\n")),
+        f"the metric is {exact.item():.10g}, by way of binaries {refactored.item():.10g}, "
+        f"on this {batch.kind} batch:\n{_shown(batch)}",
     )
 
 
@@ -187,7 +189,11 @@ def _beaten(plan: Plan, failure: tuple[Batch, float, float]) -> Diagnostic:
     return Diagnostic(
         where,
         "best-beaten",
-        f"a configuration gives {better:.6g} and the one taken as best {best:.6g}, on this {batch.kind} batch:\n"
-        + "\n".join("    " + line for line in str(batch).split("\n")),
+        f"a configuration gives {better:.6g} and the one taken as best {best:.6g}, "
+        f"on this {batch.kind} batch:\n{_shown(batch)}",
         hint="the `truth` statement must give scores for which the metric is best",
     )
+
+
+def _shown(batch: Batch) -> str:
+    return "\n".join("    " + line for line in str(batch).split("\n"))

@@ -114,6 +114,10 @@ def resolve(text: str, recipe: Recipe, defaults: Mapping[str, str | None] = {}) 
         _check_inputs(name, BASELINE_INPUTS[name], recipe)
         return LossChoice(text, name, BASELINE_INPUTS[name], learning_rate=rate)
     spec = _load(name)
+    made = {**{key: value for key, value in defaults.items() if value is not None}, **choices}
+    if not made and name in recipe.surrogates:
+        made = dict(recipe.surrogates[name])
+        text = _expanded(text.strip(), made)
     takes = _check_inputs(name, (item.name.id for item in spec.inputs), recipe, _optional(spec))
     for key, value in params.items():
         if isinstance(value, Option):
@@ -124,12 +128,18 @@ def resolve(text: str, recipe: Recipe, defaults: Mapping[str, str | None] = {}) 
         text,
         name,
         takes,
-        {**{key: value for key, value in defaults.items() if value is not None}, **choices},
+        made,
         {key: value for key, value in params.items() if not isinstance(value, Option)},
         None if seed is None else int(seed),
         rate,
         hashlib.sha256(spec.span.source.text.encode()).hexdigest(),
     )
+
+
+def _expanded(text: str, choices: Mapping[str, str]) -> str:
+    """The text with the recipe's choices in it, so that the table says what was trained."""
+    written = ", ".join(f"{key}={value}" for key, value in choices.items())
+    return f"{text[:-1]}, {written})" if text.endswith(")") else f"{text}({written})"
 
 
 def _split(text: str) -> tuple[str, dict[str, Value | Option]]:

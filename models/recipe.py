@@ -86,6 +86,7 @@ class Recipe:
         epochs: Passes over the training split.
         batch_size: Examples of one step.
         losses: What is trained when no loss is named.
+        surrogates: The recipe's own surrogate for a spec, for users who choose none.
         metrics: Figures of the evaluation, by name, from code that shares nothing with the losses.
         headline: The metric that the task is about; the larger the better.
         quick: The short variant.
@@ -113,6 +114,7 @@ class Recipe:
     headline: str
     quick: Quick
     schedule: Schedule = Schedule()
+    surrogates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     learning_rates: Mapping[str, float] = field(default_factory=dict)
     selection: Literal["last", "best"] = "last"
     examples: int | None = None

@@ -1,4 +1,4 @@
-"""What losses are made of: torch and the standard library only. Generated modules carry copies of it."""
+"""What losses are made of, with torch and the standard library only: generated modules copy it."""
 
 from lossc.runtime.reference import idw
 

@@ -1,4 +1,4 @@
-"""Anchors as what distinguishes them: a few flipped bits and row counts, never written-out configurations."""
+"""Anchors as what distinguishes them: a few flipped bits and row counts, never written out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lossc.runtime.families import Family, layout, row_counts
 
 
 def pick_among(words: Tensor, mask: Tensor) -> Tensor:
-    """A position where ``mask`` holds, uniformly, for each word: ``[t], [L] -> [t]``; 0 if there is none."""
+    """A position where ``mask`` holds for each word: ``[t], [L] -> [t]``; 0 if there is none."""
     if mask.shape[0] == 0:
         return torch.zeros_like(words)
     ranks = mask.cumsum(0, dtype=torch.int32)
@@ -25,14 +25,14 @@ def flipped_rows(
 
     Args:
         families: Give the layout of flat positions.
-        rows: ``[R]``, counts before the flip.
+        rows: ``[t, R]``, counts before the flips; not changed.
         positions: ``[t]``, flat positions among all dense places of all families.
         gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
 
     Returns:
         ``[t, R]``.
     """
-    result = rows.expand(positions.shape[0], -1).clone()
+    result = rows.clone()
     place_start, row_start = 0, 0
     for family in families:
         count, columns = layout(family)
@@ -86,7 +86,7 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
 
 
 def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
-    """Row counts of fair random configurations, without the configurations: ``[t, words] -> [t, R]``.
+    """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
 
     A count is the number of ones among as many random bits as the row has comparisons. A mirrored
     family couples its rows, so its bits are written out.

@@ -1,4 +1,4 @@
-"""Run-time checks of a loss's inputs: the message names the input, what was expected and what came."""
+"""Run-time checks of a loss's inputs: messages name the input, what was expected and what came."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def check_number(
 
 
 def as_scores(value: Tensor) -> Tensor:
-    """Scores in at least single precision; infinities become the largest finite numbers, NaN stays."""
+    """Scores in at least single precision; infinities become the largest finite numbers."""
     if value.dtype in (torch.float16, torch.bfloat16):
         value = value.float()
     limit = torch.finfo(value.dtype).max

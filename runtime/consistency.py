@@ -1,4 +1,4 @@
-"""Whether a configuration is the outcome of any scores at all: the published code's rule for average precision."""
+"""Whether any scores have a configuration: the published rule for average precision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lossc.runtime.families import Family
 def has_order(
     families: tuple[Family, ...], rows: Tensor, items: tuple[tuple[Tensor, Tensor], ...]
 ) -> Tensor:
-    """Whether items can be put in an order that agrees with every binary: ``[..., R] -> [...]``, bool.
+    """Whether an order of the items agrees with every binary: ``[..., R] -> [...]``, bool.
 
     Undefeated items are removed until none is left; what remains then beats itself in a circle.
 

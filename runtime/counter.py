@@ -1,4 +1,4 @@
-"""Random numbers as a function of (seed, step, position): no state, no synchronisation, compilable."""
+"""Random numbers as a function of (seed, step, position): no state, no waiting, compilable."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ def random_words(seed: Tensor, step: Tensor, count: int) -> Tensor:
         step: Scalar int64; another step gives other words.
         count: How many; the first ones do not depend on it.
     """
-    folded = (seed ^ ((seed >> 32) * 0x7FEB352D)) & 0xFFFFFFFF
-    key = scramble(folded ^ scramble((step + 0x9E3779B9) & 0xFFFFFFFF))
+    key = scramble((seed + (seed >> 32) * 0x7FEB352D + step * 0x9E3779B1) & 0xFFFFFFFF)
     return scramble(torch.arange(count, device=seed.device) ^ key)
 
 

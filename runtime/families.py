@@ -1,4 +1,4 @@
-"""Comparison families as tensors, their hard binaries, and the row counts that a metric needs of them."""
+"""Comparison families as tensors, their hard binaries, and the row counts that a metric needs."""
 
 from __future__ import annotations
 

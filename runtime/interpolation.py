@@ -38,9 +38,9 @@ def interpolate_idw(
 ) -> Tensor:
     r"""The interpolated metric, differentiable in the scores.
 
-    Anchors are described by how they differ from the current configuration: d^2 to the latter is the sum of
-    min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no digits. One pass over
-    the comparisons and a few corrections give value and gradient.
+    Anchors are described by how they differ from the current configuration: d^2 to the latter is
+    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
+    digits. One pass over the comparisons and a few corrections give value and gradient.
 
     Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
     ``lossc.runtime.reference.idw_gradient``.
@@ -50,7 +50,8 @@ def interpolate_idw(
         metric: The metric of row counts, ``[t, R] -> [t]``.
         seed: Scalar int64.
         step: Scalar int64; anchors are drawn anew for every step.
-        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all comparisons are won.
+        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
+            comparisons are won.
         temperature: Of the sigmoid, in the units of the (squashed) scores.
         squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
         good: Anchors one flip away from the best.
@@ -58,8 +59,8 @@ def interpolate_idw(
         nearby: Anchors that correct one wrong bit of the current configuration.
         power: Shepard's power.
         gradient: ``exact``, ``published`` or ``attract``.
-        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its mean over the
-            bits, ``auto`` draws below 64 comparisons.
+        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
+            mean over the bits, ``auto`` draws below 64 comparisons.
 
     Returns:
         A scalar.
@@ -85,7 +86,7 @@ def interpolate_idw(
 
 
 class Standing(NamedTuple):
-    """Where the current scores stand among the configurations; everything is ``[L]``, over all places.
+    """Where the current scores stand among the configurations; all are ``[L]``, over all places.
 
     Args:
         stored: Where there is a comparison.
@@ -148,7 +149,7 @@ def sample_anchors(
     width = words_of_bits(families)
     words = random_words(seed, step, good + nearby + bad * width)
     flips, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
-    # good anchors flip the best configuration anywhere; nearby ones correct a wrong bit, if there is one
+    # good anchors flip the best configuration anywhere; nearby ones correct a wrong bit, if any
     good_at = pick_among(flips[:good], stored)
     near_at = pick_among(flips[good:], wrong | (stored & ~wrong.any()))
 
@@ -161,15 +162,11 @@ def sample_anchors(
 
     now_rows = dense_row_counts(families, now)
     best_rows = dense_row_counts(families, stored if best is None else best & stored)
-    gain = 1 - 2 * now.long()[torch.cat([good_at, near_at])]  # what a flip of the current bit wins
-    gain = gain * stored.any()
-    rows = [
-        best_rows.unsqueeze(0),
-        flipped_rows(
-            families, best_rows, good_at, torch.where(wrong_good, -gain[:good], gain[:good])
-        ),
-        flipped_rows(families, now_rows, near_at, gain[good:]),
-    ]
+    flipped_at = torch.cat([good_at, near_at])
+    gain = (1 - 2 * now.long()[flipped_at]) * stored.any()  # what a flip of the current bit wins
+    gain[:good] *= 1 - 2 * wrong_good.long()
+    before = torch.cat([best_rows.expand(good, -1), now_rows.expand(nearby, -1)])
+    rows = [best_rows.unsqueeze(0), flipped_rows(families, before, flipped_at, gain)]
     differ = None
     bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
     if drawn:
@@ -188,12 +185,11 @@ def slope_towards(
 ) -> Tensor:
     """The sum over anchors of ``pull * (u - anchor)``, bit by bit: ``[L]``.
 
-    With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor that
-    differs from the current bit adds s.
+    With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor
+    that differs from the current bit adds s.
     """
-    stored, now, wrong, kept, tail, _ = standing
-    good, nearby, _ = counts
-    to_best, to_good, to_near, to_bad = pulls.split([1, *counts])
+    now, wrong, kept, tail = standing.now, standing.wrong, standing.kept, standing.tail
+    to_best, to_good, to_near, to_bad = torch.split(pulls, [1, *counts])
     along = wrong.to(tail.dtype) * (to_best.sum() + to_good.sum()) - tail * pulls.sum()
     along.index_add_(0, anchors.good_at, torch.where(wrong[anchors.good_at], -to_good, to_good))
     along.index_add_(0, anchors.near_at, to_near)
@@ -207,27 +203,27 @@ def slope_towards(
 def idw_weights(
     squared: Tensor, values: Tensor, power: float, gradient: str
 ) -> tuple[Tensor, Tensor]:
-    """Value, and the factor of ``u - a_k`` in its gradient for each anchor: ``[t], [t] -> [], [t]``.
+    """The interpolated value, and the factor of ``u - a_k`` in its gradient for each anchor.
 
     Args:
-        squared: Squared distances, not negative.
-        values: The metric at each anchor.
+        squared: ``[t]``, squared distances, not negative.
+        values: ``[t]``, the metric at each anchor.
         power: Shepard's power.
         gradient: ``exact``, ``published`` or ``attract``.
+
+    Returns:
+        A scalar, and ``[t]``.
     """
-    squared = squared.clamp_min(0)
-    here = squared < torch.finfo(squared.dtype).tiny
-    safe = torch.where(here, 1, squared)
-    nearest = torch.where(here, torch.inf, squared).amin()
-    nearest = torch.where(nearest.isinf(), 1, nearest)
-    weights = (nearest / safe) ** (power / 2)  # scaled so that none overflows
+    tiny = torch.finfo(squared.dtype).tiny
+    squared = squared.clamp_min(tiny)
+    nearest = squared.amin()
+    # scaled so that none overflows; an anchor at distance 0 leaves nothing to the others
+    weights = (nearest / squared) ** (power / 2)
     total = weights.sum()
-    value = (weights * values).sum() / total
-    shift = {"exact": -1.0, "published": 1.0, "attract": 0.0}[gradient]
-    pulls = -power * (values + shift * value) * weights / (total * safe)
-    at_anchor = here.any()
-    known = torch.where(here, values, 0).sum() / here.sum().clamp_min(1)
-    return torch.where(at_anchor, known, value), torch.where(at_anchor, 0, pulls)
+    value = weights.dot(values) / total
+    shift = {"exact": -1, "published": 1, "attract": 0}[gradient]
+    pulls = (values + shift * value) * weights / (total * squared)
+    return value, pulls * (-power * (nearest > tiny))
 
 
 class AttachGradient(torch.autograd.Function):
@@ -245,7 +241,7 @@ class AttachGradient(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(
         ctx: torch.autograd.function.FunctionCtx, grad: Tensor
-    ) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    ) -> tuple[Tensor, None, None]:
         """The kept gradient, scaled; it has no derivative of its own."""
         (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return grad * slope, None, None
@@ -253,4 +249,7 @@ class AttachGradient(torch.autograd.Function):
 
 def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor:
     """``value`` as a function of ``comparisons`` whose gradient is ``slope``."""
-    return AttachGradient.apply(comparisons, value, slope)
+    attached: Tensor = AttachGradient.apply(  # type: ignore[no-untyped-call]
+        comparisons, value, slope
+    )
+    return attached

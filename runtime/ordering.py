@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def in_order(values: Tensor, where: Tensor | None) -> Tensor:
-    """``values`` ascending along the last axis; what ``where`` leaves out stands at the end as infinity."""
+    """``values`` ascending along the last axis; what ``where`` leaves out ends up as infinity."""
     if where is not None:
         values = values.masked_fill(~where, torch.inf)
     return values.sort(dim=-1, stable=True).values
@@ -22,7 +22,9 @@ def at_place(ordered: Tensor, place: Tensor | int) -> Tensor:
     """
     items = ordered.shape[-1]
     position = torch.as_tensor(place, device=ordered.device).long() - 1
-    shape = torch.broadcast_shapes(ordered.shape[:-1], position.shape)
+    shape: torch.Size = torch.broadcast_shapes(  # type: ignore[no-untyped-call]
+        ordered.shape[:-1], position.shape
+    )
     if items == 0:
         return ordered.new_full(shape, torch.nan)
     inside = (position >= 0) & (position < items)

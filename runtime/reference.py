@@ -1,4 +1,4 @@
-"""The plain reference of the interpolation: slow, obvious, and what the fast path is tested against."""
+"""The plain reference of the interpolation: slow, obvious, what the fast path is tested against."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from torch import Tensor
 def idw(u: Tensor, configurations: Tensor, values: Tensor, power: float = 1.0) -> Tensor:
     r"""Inverse distance weighting of known metric values.
 
-    .. math:: \tilde g(u) = \sum_k \frac{g_k}{d_k^p} / \sum_k \frac{1}{d_k^p}, \quad d_k = \lVert u - a_k \rVert
+    .. math::
+
+        \tilde g(u) = \sum_k \frac{g_k}{d_k^p} / \sum_k \frac{1}{d_k^p},
+        \quad d_k = \lVert u - a_k \rVert
 
     At an anchor (d_k = 0) it is the value there, and its gradient is 0, so it is finite.
 
@@ -40,8 +43,9 @@ def idw_gradient(
 
     .. math:: \sum_k a_k \frac{\partial w_k}{\partial u}, \quad w_k = d_k^{-p}
 
-    with ``a_k = (g_k - e) / W`` (exact: the derivative of eq. 10), ``(g_k + e) / W`` (published: what the code of
-    UniLoss's authors computes) or ``g_k / W`` (attract). The last two are the gradient of no function.
+    with ``a_k = (g_k - e) / W`` (exact: the derivative of eq. 10), ``(g_k + e) / W`` (published:
+    what the code of UniLoss's authors computes) or ``g_k / W`` (attract). The last two are the
+    gradient of no function.
 
     Args:
         u: ``[l]``, relaxed binaries.

@@ -1,4 +1,4 @@
-"""Step relaxations: the differentiable stand-ins for [c > 0], by what the interpolation needs of them."""
+"""Step relaxations: smooth stand-ins for [c > 0], by what the interpolation needs of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from torch import Tensor
 
 
 def sigmoid_tail(margin: Tensor, temperature: float) -> Tensor:
-    """How far the relaxed binary is from the bit that it relaxes: ``sigma(-|c| / temperature)``, at most 1/2.
+    """How far the relaxed binary is from the bit that it relaxes, at most 1/2.
 
-    Computed without a subtraction, so that it is exact for large margins.
+    It is ``sigma(-|c| / temperature)``, computed without a subtraction, so that it is exact for
+    large margins.
 
     Args:
         margin: ``|c|``, not negative, any shape.

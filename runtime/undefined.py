@@ -27,9 +27,9 @@ def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tens
         dims: Trailing axes, negative.
     """
     if where is not None:
-        values, where = torch.broadcast_tensors(values, where)
-        chosen = values.masked_fill(~where, -torch.inf).flatten(dims[0])
-        some = where.flatten(dims[0]).any(-1)
+        values = values.masked_fill(~where, -torch.inf)
+        chosen = values.flatten(dims[0])
+        some = where.expand_as(values).flatten(dims[0]).any(-1)
     else:
         chosen = values.flatten(dims[0])
         some = torch.ones(chosen.shape[:-1], dtype=torch.bool, device=values.device)

@@ -1,4 +1,4 @@
-"""The anchors of the fast path as written-out configurations: for tests, reports and curious readers."""
+"""The anchors of the fast path, written out bit by bit: for tests, reports and curious readers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def configurations(
     nearby: int,
     best: Tensor | None = None,
 ) -> Tensor:
-    """Every anchor, bit by bit, in the order best, good, nearby, bad: ``[1 + good + nearby + bad, l]``, bool.
+    """Every anchor, bit by bit, in the order best, good, nearby, bad.
 
     Takes O(anchors x comparisons) memory, which the losses themselves never do.
 
@@ -31,6 +31,9 @@ def configurations(
         bad: Anchors of fair random bits.
         nearby: Anchors that correct one wrong bit.
         best: ``[L]`` at all dense places; ``None`` if all comparisons are won.
+
+    Returns:
+        ``[1 + good + nearby + bad, l]``, bool.
     """
     stored = torch.cat([family.stored.reshape(-1) for family in families])
     now = torch.cat([binaries_of(family).reshape(-1) for family in families])

@@ -10,7 +10,7 @@ from lossc.compiler.surrogate import OPTIONS, SurrogatePlan
 
 
 def option_lines(surrogate: SurrogatePlan) -> tuple[list[str], list[str]]:
-    """Arguments of ``__init__`` for the surrogate's options, and the statements that check and keep them."""
+    """Arguments of ``__init__`` for the surrogate's options, and statements that keep them."""
     arguments, body = [], []
     for name, option in OPTIONS.items():
         value = surrogate.options[name]
@@ -35,7 +35,7 @@ def option_lines(surrogate: SurrogatePlan) -> tuple[list[str], list[str]]:
 def forward_lines(
     plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, methods: Methods
 ) -> list[str]:
-    """``forward``: the interpolated metric with its sign, or the differentiable expression itself."""
+    """``forward``: the interpolated metric with its sign, or the differentiable expression."""
     head = definition("def forward", ["self", *signature.typed()], " -> Tensor:", 0)
     prepare = _prepare_call(signature)
     if surrogate is None:

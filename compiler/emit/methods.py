@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from lossc.compiler.emit.items import item_number
 from lossc.compiler.emit.signature import Signature
-from lossc.compiler.emit.text import definition, indented, quoted
+from lossc.compiler.emit.text import definition, indented, quoted, wrapped
 from lossc.compiler.emit.value import Value, align
 from lossc.compiler.emit.writer import Writer
-from lossc.compiler.ir.factory import NodeFactory
-from lossc.compiler.ir.node import Index, Node
+from lossc.compiler.ir.node import Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.plan import Plan
 from lossc.compiler.rows import RowFamily
-from lossc.grammar.errors import Diagnostic, SpecError
 
 
 class Methods:
@@ -20,7 +21,10 @@ class Methods:
     def __init__(self, plan: Plan, signature: Signature):
         self.plan, self.signature = plan, signature
 
-    def writer(self, **more: object) -> Writer:
+    def writer(
+        self, special: Callable[[Node], Value | None] | None = None, taken: set[str] | None = None
+    ) -> Writer:
+        """A writer of one method's body."""
         signature = self.signature
         return Writer(
             signature.names,
@@ -28,7 +32,8 @@ class Methods:
             f"{signature.anchor}.dtype",
             self.plan.signs,
             signature.anchor,
-            **more,  # type: ignore[arg-type]
+            special,
+            taken,
         )
 
     def _method(
@@ -74,25 +79,27 @@ class Methods:
             ],
             4,
         )
-        message = quoted(self.plan.undefined)
         return [
             *lines,
             "",
             "def defined(self, value: Tensor) -> Tensor:",
-            '    """``value``; a ValueError in eager mode where it is undefined and the spec does not say what then."""',
+            '    """``value``; a ValueError in eager mode where the spec leaves it undefined."""',
             "    if self.validate and not torch.compiler.is_compiling():",
-            *self._check_defined(message),
+            *self._check_defined(self.plan.undefined),
             "    return value",
         ]
 
     def _check_defined(self, message: str) -> list[str]:
-        line = f"        check_defined(value, {message})"
+        line = f"        check_defined(value, {quoted(message)})"
         if len(line) + 4 <= 100:
             return [line]
+        first, *rest = wrapped(message, 72)
+        parts = [quoted(first), *(quoted(" " + part) for part in rest)]
         return [
             "        check_defined(",
             "            value,",
-            f"            {message},",
+            *(f"            {part}" for part in parts[:-1]),
+            f"            {parts[-1]},",
             "        )",
         ]
 
@@ -104,7 +111,8 @@ class Methods:
             '"""The metric by way of comparisons and binaries: equal to ``metric``."""',
             self._prepared(),
             f"families = self.families({names})",
-            "rows = torch.cat([row_counts(family, binaries_of(family)) for family in families], -1)",
+            "counts = [row_counts(family, binaries_of(family)) for family in families]",
+            "rows = torch.cat(counts, -1)",
             f"return self.metric_of_rows(rows, families, {names})",
         ]
         return [*lines, *indented(body, 4)]
@@ -124,7 +132,7 @@ class Methods:
         arguments = ["self", "binaries: Tensor", *self.signature.typed()]
         lines += definition("def evaluate_binaries", arguments, " -> Tensor:", 0)
         body = [
-            '"""The metric of given binaries, in the order of ``comparisons``: ``[..., l] -> [...]``."""',
+            '"""The metric of binaries in the order of ``comparisons``: ``[..., l] -> [...]``."""',
             self._prepared(),
             f"families = self.families({names})",
             "rows = rows_of_binaries(families, binaries)",
@@ -138,7 +146,7 @@ class Methods:
         for number, row in enumerate(self.plan.families, start=1):
             blocks += self._family(writer, row, number)
         body = [*writer.lines, "return (", *indented(blocks, 4), ")"]
-        doc = "score -> comparison -> binary: what is compared with what, and who wins a tie."
+        doc = "Score -> comparison -> binary: what is compared with what, and who wins a tie."
         return self._method("families", self.signature.plain(), "tuple[Family, ...]", doc, body)
 
     def _family(self, writer: Writer, row: RowFamily, number: int) -> list[str]:
@@ -152,29 +160,25 @@ class Methods:
         anchor = self.signature.anchor
         if stored.scalar:
             full = f"{anchor}.new_ones(({shape}{comma}), dtype=torch.bool)"
-        elif set(self._axes_of(family.stored)) == set(row.axes):
+        elif set(family.stored.indices) == set(row.axes):
             full = stored.code
         else:
             full = f"{stored.atom}.expand({shape})"
-        lines = []
-        for side in (left, right):
-            lines.append(f"{anchor}.new_tensor({side.code})" if side.scalar else side.code)
+        sides = [f"{anchor}.new_tensor({s.code})" if s.scalar else s.code for s in (left, right)]
+        parts = {"left": sides[0], "right": sides[1], "stored": full, "tie": tie.code}
+        for name, code in parts.items():
+            if len(f"{name}={code},") > 84:  # it stands 16 characters from the left
+                parts[name] = writer.assign(name, Value(code, row.axes, "real")).code
         where = "" if stored.scalar else f" where {text(family.stored)}"
-        comment = f"# wins{number}: {text(family.left)} > {text(family.right)}{where}"
+        comment = f"wins{number}: {text(family.left)} > {text(family.right)}{where}"
         return [
-            *(part for part in _wrapped(comment)),
+            *wrapped(comment, 84, "# ", "#   "),
             "Family(",
-            f"    left={lines[0]},",
-            f"    right={lines[1]},",
-            f"    stored={full},",
-            f"    tie={tie.code},",
+            *(f"    {name}={code}," for name, code in parts.items()),
             f"    columns={len(row.columns)},",
             f"    mirrored={family.mirrored is not None},",
             "),",
         ]
-
-    def _axes_of(self, node: Node) -> tuple[Index, ...]:
-        return node.indices
 
     def best(self) -> list[str]:
         """The best configuration from the spec's ideal scores."""
@@ -220,8 +224,12 @@ class Methods:
                 for side in (row.family.left, row.family.right)
             ]
             left, right = (align(value, row.axes) for value in writer.write(*sides))
-            pairs.append(f"({left.code}, {right.code}),")
-        body = [*writer.lines, "return (", *indented(pairs, 4), ")"]
+            pairs.append(f"({left.code}, {right.code})")
+        line = f"return ({pairs[0]},)"
+        if len(pairs) > 1 or len(line) > 92:
+            body = [*writer.lines, "return (", *(f"    {pair}," for pair in pairs), ")"]
+        else:
+            body = [*writer.lines, line]
         doc = "The numbers of the left and right item of each comparison."
         return self._method(
             "items", self.signature.plain(), "tuple[tuple[Tensor, Tensor], ...]", doc, body
@@ -234,9 +242,7 @@ class Methods:
         def special(node: Node) -> Value | None:
             if node.op != "ones":
                 return None
-            number = node.attr("family")
-            assert isinstance(number, int)
-            return Value(names[number], families[number].rows, "int", batched=True)
+            return Value(names[node.family], families[node.family].rows, "int", batched=True)
 
         writer = self.writer(special=special, taken=set(names))
         (value,) = writer.write(self.plan.root)
@@ -248,45 +254,5 @@ class Methods:
             *self._result(value),
         ]
         arguments = ["rows: Tensor", "families: tuple[Family, ...]", *self.signature.plain()]
-        doc = "binary -> metric: from the number of comparisons won in each row, ``[..., R] -> [...]``."
+        doc = "Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."
         return self._method("metric_of_rows", arguments, "Tensor", doc, body)
-
-
-def item_number(make: NodeFactory, side: Node) -> Node:
-    """The row-major number of the item that a comparison reads.
-
-    Raises:
-        SpecError: It reads no item of an array.
-    """
-    if side.op != "at" or len(side.args) < 2:
-        raise SpecError(
-            Diagnostic(
-                side.span,
-                "not-supported",
-                "inconsistent = published needs comparisons of items of one array",
-            )
-        )
-    array, *places = side.args
-    extents = (
-        [index.extent for index in array.bound] if array.op == "define" else array.attr("dims")
-    )
-    number = make.const(0)
-    for place, extent in zip(places, extents, strict=True):  # type: ignore[arg-type]
-        size = (
-            make.const(extent.size)
-            if isinstance(extent.size, int)
-            else make("dim", name=extent.size, kind="int")
-        )
-        number = make.arithmetic("add", make.arithmetic("mul", number, size), place)
-    return number
-
-
-def _wrapped(comment: str, width: int = 84) -> list[str]:
-    """A comment in lines of at most ``width`` characters."""
-    words, lines, line = comment.split()[1:], [], "#"
-    for word in words:
-        if len(line) + 1 + len(word) > width and line != "#":
-            lines.append(line)
-            line = "#  "
-        line += " " + word
-    return [*lines, line]

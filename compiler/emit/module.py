@@ -1,4 +1,4 @@
-"""The text of a generated module: docstring, one nn.Module, one function, and the runtime that they use."""
+"""The text of a generated module: docstring, one nn.Module, one function, and what they call."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from lossc.compiler.emit.methods import Methods
 from lossc.compiler.emit.names import class_name, identifier
 from lossc.compiler.emit.runtime_source import runtime_names, runtime_source
 from lossc.compiler.emit.signature import Signature, signature_of
-from lossc.compiler.emit.text import definition, docstring, indented, quoted
+from lossc.compiler.emit.text import WIDTH, definition, docstring, folded, indented, quoted, wrapped
 from lossc.compiler.plan import Plan
 from lossc.compiler.surrogate import SurrogatePlan
+from lossc.grammar import syntax as sx
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,13 @@ class ModuleText:
     function_name: str
 
 
-def write_module(
-    plan: Plan, surrogate: SurrogatePlan | None, head: str, version: str
-) -> ModuleText:
+def write_module(plan: Plan, surrogate: SurrogatePlan | None, head: str) -> ModuleText:
     """The module for a planned spec.
 
     Args:
         plan: The refactored spec, or a differentiable ``loss``.
         surrogate: How the metric is relaxed; ``None`` for a ``loss``.
         head: The docstring: spec, hash, stages.
-        version: Of lossc, for the docstring.
     """
     signature = signature_of(plan.graph)
     taken = set(runtime_names())
@@ -47,7 +45,7 @@ def write_module(
     function = identifier(plan.graph.spec.name.id, taken | {name})
     methods = Methods(plan, signature)
     body = _class(plan, surrogate, signature, methods, name)
-    functional = _function(plan, surrogate, signature, name, function)
+    functional = _function(surrogate, signature, name, function)
     runtime = runtime_source(_called(body))
     text = "\n".join([*body, *functional, *runtime])
     lines = [*docstring(head), "", "from __future__ import annotations", ""]
@@ -91,7 +89,6 @@ def _called(lines: list[str]) -> set[str]:
 def _class(
     plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, methods: Methods, name: str
 ) -> list[str]:
-    spec = plan.graph.spec
     lines = [
         f"class {name}(nn.Module):",
         *indented(docstring(_class_doc(plan, surrogate, signature)), 4),
@@ -113,16 +110,12 @@ def _class(
             lines += ["", *indented(methods.items(), 4)]
         lines += ["", *indented(methods.metric_of_rows(), 4)]
     lines += ["", *indented(_prepare(signature), 4)]
-    assert spec.name.id
     return lines
 
 
 def _class_doc(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> str:
     spec = plan.graph.spec
-    first = " ".join((spec.doc or f"The loss of the spec {spec.name.id}.").split())
-    if len(first) > 80 and ". " in first:
-        first = first[: first.index(". ") + 1]
-    lines = [first, ""]
+    lines = [*_summary(spec), ""]
     if surrogate is not None:
         sign = (
             "minus the interpolated metric"
@@ -138,7 +131,20 @@ def _class_doc(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature
         ]
         below = f" below {entry.kind.below.size}" if entry.kind.below else ""
         lines.append(f"    {signature.inputs[entry.name.id]}: ``[{dims}]``, {kind}{below}.")
-    return "\n".join(lines)
+    return "\n".join(piece for line in lines for piece in folded(line, WIDTH - 4))
+
+
+def _summary(spec: sx.Spec) -> list[str]:
+    """The first sentence of the spec's ``doc``, or all of it below a stock line if that is long."""
+    own = f"The loss of the spec ``{spec.name.id}``."
+    if not spec.doc:
+        return [own]
+    said = " ".join(spec.doc.split())
+    first = said[: said.index(". ") + 1] if len(said) > 80 and ". " in said else said
+    first = first[:1].upper() + first[1:]
+    if first.endswith((".", "!", "?")) and len(docstring(first)[0]) <= WIDTH - 4:
+        return [first]
+    return [own, "", *wrapped(said, WIDTH - 4)]
 
 
 def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> list[str]:
@@ -147,7 +153,7 @@ def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> 
     bounds = {p.name.id: p.range for p in plan.graph.spec.params}
     for name, python in signature.params.items():
         value = signature.values[name]
-        arguments.append(f"{python}: {'int' if isinstance(value, int) else 'float'} = {value!r}")
+        arguments.append(_option(python, value))
         range_ = bounds[name]
         if range_ is not None:
             low, high = (_number(end) for end in (range_.low, range_.high))
@@ -161,6 +167,10 @@ def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> 
     arguments.append("validate: bool = True")
     body.append("self.validate = validate")
     return [*definition("def __init__", arguments, " -> None:", 0), *indented(body, 4)]
+
+
+def _option(name: str, value: int | float) -> str:
+    return f"{name}: {'int' if isinstance(value, int) else 'float'} = {value!r}"
 
 
 def _number(value: float) -> str:
@@ -182,15 +192,11 @@ def _prepare(signature: Signature) -> list[str]:
 
 
 def _function(
-    plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, name: str, function: str
+    surrogate: SurrogatePlan | None, signature: Signature, name: str, function: str
 ) -> list[str]:
     """The functional form: one call without a module to keep."""
-    arguments, passed = list(signature.plain()), []
     arguments = signature.typed()
-    params = [
-        f"{python}: {'int' if isinstance(signature.values[key], int) else 'float'} = {signature.values[key]!r}"
-        for key, python in signature.params.items()
-    ]
+    params = [_option(python, signature.values[key]) for key, python in signature.params.items()]
     passed = [f"{python}={python}" for python in signature.params.values()]
     if surrogate is not None:
         params.append("seed: int = 0")
@@ -199,11 +205,8 @@ def _function(
         f"def {function}", [*arguments, *(["*", *params] if params else [])], " -> Tensor:", 0
     )
     doc = f'"""The loss as a function; ``{name}`` keeps the options and the step."""'
-    call = f"return {name}({', '.join(passed)})({signature.arguments})"
-    if len(call) > 96:
-        lines = [
-            *definition(f"loss = {name}", passed, "", 4),
-            f"    return loss({signature.arguments})",
-        ]
-        return [*head, "    " + doc, *lines]
-    return [*head, "    " + doc, "    " + call]
+    taken = {"seed", *signature.inputs.values(), *signature.params.values()}
+    loss, value = identifier("loss", taken), identifier("value", taken)
+    made = definition(f"{loss} = {name}", passed, "", 4)
+    called = definition(f"{value}: Tensor = {loss}", [signature.arguments], "", 4)
+    return [*head, "    " + doc, *made, *called, f"    return {value}"]

@@ -1,7 +1,8 @@
-"""What a generated function takes: inputs, params, dims, and the code that checks and prepares them."""
+"""What a generated function takes: inputs, params, dims, and the code that checks them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from lossc.compiler.emit.names import identifier
@@ -39,18 +40,16 @@ class Signature:
 
     def typed(self) -> list[str]:
         """``scores: Tensor``, optional ones last as they were declared."""
-        return [
-            f"{self.inputs[entry.name.id]}: Tensor{' | None = None' if entry.kind.default is not None else ''}"
-            for entry in self.spec.inputs
-        ]
+        optional = {
+            e.name.id: " | None = None" for e in self.spec.inputs if e.kind.default is not None
+        }
+        return [f"{name}: Tensor{optional.get(key, '')}" for key, name in self.inputs.items()]
 
     def plain(self) -> list[str]:
         return [f"{name}: Tensor" for name in self.inputs.values()]
 
     def dim_lines(self, code: str) -> list[str]:
         """Assignments of the dims that ``code`` mentions."""
-        import re
-
         lines = []
         for dim, name in self.dims.items():
             if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", code):

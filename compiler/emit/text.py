@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Iterable, Sequence
 
 WIDTH = 100
 
 
 def quoted(text: str) -> str:
-    """A string literal whose value is ``text``, in double quotes unless single ones need fewer escapes."""
+    """A string literal of ``text``, in double quotes unless single ones need fewer escapes."""
     literal = repr(text)
     if literal.startswith("'") and '"' not in text:
         literal = '"' + literal[1:-1].replace("\\'", "'") + '"'
@@ -21,11 +22,10 @@ def quoted(text: str) -> str:
 def docstring(text: str) -> list[str]:
     """The lines of a docstring that shows ``text``, whatever quotes and backslashes that holds.
 
-    Backslashes, quotes and whatever does not print are escaped as ``repr`` does it, and the result is read
-    back, so nothing in it can end the string.
+    Backslashes, quotes and whatever does not print are escaped as ``repr`` does it, and the result
+    is read back, so nothing in it can end the string.
     """
-    lines = ["".join(_escaped(c) for c in line) for line in text.rstrip().split("\n")]
-    lines = [line.replace('"""', '\\"\\"\\"') for line in lines]
+    lines = [_escaped_line(line) for line in text.rstrip().split("\n")]
     if len(lines) == 1 and not lines[0].endswith('"'):
         lines = ['"""' + lines[0] + '"""']
     else:
@@ -34,6 +34,43 @@ def docstring(text: str) -> list[str]:
     if value.rstrip() != text.rstrip():
         raise AssertionError(f"not quoted faithfully: {text!r}")
     return lines
+
+
+def folded(line: str, width: int = WIDTH, hanging: int = 4) -> list[str]:
+    """A line of a docstring in pieces of at most ``width``, all but the first further indented.
+
+    Args:
+        line: The line as it reads, before anything is escaped.
+        width: What a piece may take once it is escaped.
+        hanging: How much further the rest is indented.
+    """
+    indent = len(line) - len(line.lstrip(" "))
+    pieces: list[str] = []
+    start = " " * indent
+    for word in line[indent:].split(" "):
+        room = width - len(_escaped_line(start if not pieces else pieces[-1])) - 1
+        if pieces and (not word or len(_escaped_line(word)) <= room):
+            pieces[-1] += " " + word
+        else:
+            pieces.append(start + word)
+        start = " " * (indent + hanging)
+    return [piece.rstrip() for piece in pieces]
+
+
+def wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+    """``text`` in lines of at most ``width`` characters, broken between words only."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _escaped_line(line: str) -> str:
+    return "".join(_escaped(c) for c in line).replace('"""', '\\"\\"\\"')
 
 
 def _escaped(character: str) -> str:

@@ -1,4 +1,4 @@
-"""Makes the nodes of a graph: the same request gives the same object, and neutral parts fold away."""
+"""Makes the nodes of a graph: the same request gives the same object, neutral parts fold away."""
 
 from __future__ import annotations
 

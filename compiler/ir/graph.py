@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import networkx as nx
@@ -36,34 +36,14 @@ class Graph:
     def with_root(self, root: Node) -> Graph:
         return replace(self, root=root)
 
-    def digraph(self) -> DiGraph:
-        """Arguments point to the operations that use them."""
-        return digraph([self.root])
 
-    def topological(self) -> list[Node]:
-        """All nodes below the root, arguments first."""
-        return topological([self.root])
-
-
-def labelled(nodes: Mapping[str, Mapping[str, str]], edges: Iterable[tuple[str, str]]) -> DiGraph:
+def labelled(
+    nodes: Mapping[str, Mapping[str, str]], edges: Iterable[tuple[str, str]]
+) -> DiGraph[str]:
     """A graph of named nodes with attributes, for pictures."""
-    graph: DiGraph = DiGraph()
-    graph.add_nodes_from(nodes.items())
+    graph: DiGraph[str] = DiGraph()
+    graph.add_nodes_from((name, dict(attributes)) for name, attributes in nodes.items())
     graph.add_edges_from(edges)
-    return graph
-
-
-def digraph(roots: list[Node]) -> DiGraph:
-    """The DiGraph of everything that ``roots`` depend on."""
-    graph: DiGraph = DiGraph()
-    stack = list(roots)
-    graph.add_nodes_from(roots)
-    while stack:
-        node = stack.pop()
-        for place, arg in enumerate(node.args):
-            if arg not in graph:
-                stack.append(arg)
-            graph.add_edge(arg, node, place=place)
     return graph
 
 
@@ -85,7 +65,7 @@ def topological(roots: list[Node]) -> list[Node]:
 
 def dependency_order(edges: Mapping[str, set[str]]) -> tuple[list[str], list[str]]:
     """Names with what they use first, and one cycle if there is any (then the order is empty)."""
-    graph: DiGraph = DiGraph()
+    graph: DiGraph[str] = DiGraph()
     graph.add_nodes_from(edges)
     graph.add_edges_from(
         (used, user) for user, uses in edges.items() for used in uses if used in edges
@@ -95,11 +75,6 @@ def dependency_order(edges: Mapping[str, set[str]]) -> tuple[list[str], list[str
     except nx.NetworkXNoCycle:
         return list(nx.lexicographical_topological_sort(graph, key=list(edges).index)), []
     return [], cycle
-
-
-def below(root: Node) -> Iterator[Node]:
-    """Every node that ``root`` depends on, itself included."""
-    yield from topological([root])
 
 
 def rebuild(make: NodeFactory, node: Node, args: tuple[Node, ...]) -> Node:
@@ -116,18 +91,22 @@ def rebuild(make: NodeFactory, node: Node, args: tuple[Node, ...]) -> Node:
         case "iverson":
             return make.iverson(*args)
         case "where":
-            return make.where(*args, span=node.span)
+            condition, yes, no = args
+            return make.where(condition, yes, no, node.span)
         case "add" | "sub" | "mul" | "div" | "pow" | "mod" | "floordiv":
-            return make.arithmetic(node.op, *args, span=node.span)
-    decided = None
-    if node.op in _KEEPS_DECIDED and node.decided:
-        decided = True
-    return make(node.op, *args, kind=node.kind, span=node.span, decided=decided, **dict(node.attrs))
+            left, right = args
+            return make.arithmetic(node.op, left, right, node.span)
+    return make.like(node, args, decided=_kept(node))
 
 
 _KEEPS_DECIDED = frozenset(
     {"lt", "le", "gt", "ge", "eq", "ne", "beats", "argmax", "winner", "sort", "rank", "binary"}
 )
+
+
+def _kept(node: Node) -> bool | None:
+    """Whether a node stays decided whatever its new arguments are; ``None``: they say it."""
+    return True if node.op in _KEEPS_DECIDED and node.decided else None
 
 
 def rewrite(root: Node, make: NodeFactory, rule: Callable[[Node], Node | None]) -> Node:
@@ -141,7 +120,10 @@ def rewrite(root: Node, make: NodeFactory, rule: Callable[[Node], Node | None]) 
 
 
 def substitute(root: Node, make: NodeFactory, values: Mapping[Index, Node]) -> Node:
-    """``root`` with free indices replaced by integer nodes; indices that it binds are renamed on a clash."""
+    """``root`` with free indices replaced by integer nodes.
+
+    Indices that it binds are renamed where they would capture a free index of a replacement.
+    """
     if not any(index in values for index in root.indices):
         return root
     incoming = {i.name for node in values.values() for i in node.indices}
@@ -155,20 +137,14 @@ def substitute(root: Node, make: NodeFactory, values: Mapping[Index, Node]) -> N
         if key in memo and all(values.get(i) is v for i, v in active.items()):
             return memo[key]
         if node.op == "index":
-            return active[node.attr("index")]  # type: ignore[index]
+            return active[node.index]
         if node.bound:
             taken = incoming | {i.name for i in node.indices}
-            renamed = {
-                b: make.at_index(make.fresh(b, taken)) for b in node.bound if b.name in incoming
-            }
-            inner = {**active, **renamed}
+            fresh = {b: make.fresh(b, taken) for b in node.bound if b.name in incoming}
+            inner = {**active, **{b: make.at_index(other) for b, other in fresh.items()}}
             args = tuple(visit(arg, inner) for arg in node.args)
-            attrs = dict(node.attrs)
-            attrs["bound"] = tuple(
-                renamed[b].attr("index") if b in renamed else b for b in node.bound
-            )
-            decided = True if node.op in _KEEPS_DECIDED and node.decided else None
-            result = make(node.op, *args, kind=node.kind, span=node.span, decided=decided, **attrs)
+            bound = tuple(fresh.get(b, b) for b in node.bound)
+            result = make.like(node, args, decided=_kept(node), bound=bound)
         else:
             result = rebuild(make, node, tuple(visit(arg, active) for arg in node.args))
         if all(values.get(i) is v for i, v in active.items()):

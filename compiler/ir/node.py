@@ -84,7 +84,10 @@ class Node:
     @property
     def bound(self) -> tuple[Index, ...]:
         """The indices that this node binds (reductions only)."""
-        return cast("tuple[Index, ...]", dict(self.attrs).get("bound", ()))
+        for key, value in self.attrs:
+            if key == "bound":
+                return cast("tuple[Index, ...]", value)
+        return ()
 
     @property
     def value(self) -> int | float | bool | str:
@@ -117,6 +120,11 @@ class Node:
     def below(self) -> Extent | None:
         """What the values of an int ``input`` are indices of, where it says so."""
         return cast("Extent | None", self.attr("below"))
+
+    @property
+    def ignores(self) -> bool:
+        """Whether an int ``input`` declares a value that is no index."""
+        return bool(self.attr("ignores"))
 
     @property
     def component(self) -> int:

@@ -1,8 +1,8 @@
-"""Nodes as text: the language's own notation, so that a stage reads like the spec that it came from."""
+"""Nodes as text in the language's own notation, so that a stage reads like its spec."""
 
 from __future__ import annotations
 
-from lossc.compiler.ir.node import Index, Node
+from lossc.compiler.ir.node import Node
 
 _SYMBOLS = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "pow": "^",
@@ -10,7 +10,8 @@ _SYMBOLS = {
     "and": "and", "or": "or",
 }  # fmt: skip
 _LEVEL = {
-    "else": 1, "or": 2, "and": 3, "not": 4, "eq": 5, "ne": 5, "lt": 5, "le": 5, "gt": 5, "ge": 5, "beats": 5,
+    "else": 1, "or": 2, "and": 3, "not": 4,
+    "eq": 5, "ne": 5, "lt": 5, "le": 5, "gt": 5, "ge": 5, "beats": 5,
     "add": 6, "sub": 6, "mul": 7, "div": 7, "floordiv": 7, "mod": 7, "neg": 8, "pow": 9,
 }  # fmt: skip
 _NAMES = {"maximum": "max", "minimum": "min"}
@@ -39,9 +40,7 @@ def _text(node: Node) -> tuple[str, int]:
         case "param" | "dim" | "input" | "define":
             return node.name, 10
         case "index":
-            index = node.attr("index")
-            assert isinstance(index, Index)
-            return index.name, 10
+            return node.index.name, 10
         case "at":
             places = ", ".join(text(arg) for arg in args[1:])
             return (f"{args[0].name}[{places}]" if places else args[0].name), 10
@@ -51,11 +50,11 @@ def _text(node: Node) -> tuple[str, int]:
             return f"{_inside(args[0], 6)} > {_inside(args[1], 6)}", 5
         case "ones":
             rows = ", ".join(i.name for i in node.indices)
-            name = f"wins{int(node.attr('family')) + 1}"  # type: ignore[call-overload]
+            name = f"wins{node.family + 1}"
             return (f"{name}[{rows}]" if rows else name), 10
         case "winner":
             best = args[0]
-            component = best.bound[node.attr("component")]  # type: ignore[index]
+            component = best.bound[node.component]
             return (text(best) if len(best.bound) == 1 else f"({text(best)}).{component}"), 7
         case "not":
             return f"not {_inside(args[0], 4)}", 4

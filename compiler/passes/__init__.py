@@ -1,7 +1,7 @@
 """The refactoring, one rewrite a file, in the order in which they run.
 
 Each pass takes a graph and returns a graph with the same value on every input; together they leave
-no discrete operation on a live value but ``binary``: [left > right], with a stored outcome at a tie.
+no discrete operation on a live value but ``binary``: [left > right], with its outcome at a tie.
 """
 
 from __future__ import annotations

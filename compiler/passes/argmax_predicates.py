@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lossc.compiler.build import beats
-from lossc.compiler.ir.graph import Graph, rebuild, rewrite, substitute, topological
 from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.graph import Graph, rebuild, rewrite, substitute, topological
 from lossc.compiler.ir.node import DISCRETE_COMPARISONS, Index, Node
+from lossc.compiler.operators import beats
 
 
 def argmax_predicates(graph: Graph) -> Graph:
@@ -97,21 +97,14 @@ def with_winner(make: NodeFactory, node: Node, best: Node, places: tuple[Node, .
     done: dict[Node, Node] = {}
     for current in topological([node]):
         if current.op == "winner" and current.args[0] is best:
-            done[current] = places[current.attr("component")]  # type: ignore[index]
+            done[current] = places[current.component]
             continue
         args = tuple(done[arg] for arg in current.args)
         if args == current.args:
             done[current] = current
         elif current.op in DISCRETE_COMPARISONS:
             live = any(arg.live for arg in args)
-            done[current] = make(
-                current.op,
-                *args,
-                kind="bool",
-                span=current.span,
-                decided=live,
-                **dict(current.attrs),
-            )
+            done[current] = make.like(current, args, decided=live)
         else:
             done[current] = rebuild(make, current, args)
     return done[node]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from lossc.compiler.ir.graph import Graph, rewrite
 from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.graph import Graph, rewrite
 from lossc.compiler.ir.node import DISCRETE_COMPARISONS, Node
 from lossc.grammar.errors import Diagnostic, SpecError
 
@@ -34,7 +34,8 @@ def comparisons(graph: Graph) -> Graph:
 
     Rewrite: x > y      ->  binary(x, y)
     Rewrite: x >= y     ->  not binary(y, x)
-    Rewrite: x == y     ->  not binary(x, y) and not binary(y, x);  [x == y]  ->  1 - [x > y] - [y > x]
+    Rewrite: x == y     ->  not binary(x, y) and not binary(y, x)
+    Rewrite: [x == y]   ->  1 - [x > y] - [y > x]
     Rewrite: x beats y  ->  binary(x, y), at a tie whose index comes first
 
     A comparison of an item with itself is a constant. Comparisons of counts belong to the metric.
@@ -51,7 +52,8 @@ def comparisons(graph: Graph) -> Graph:
                 Diagnostic(
                     node.span,
                     "not-supported",
-                    "a decision is compared with a live score, so it would be a decision about a decision",
+                    "a decision is compared with a live score, "
+                    "so it would be a decision about a decision",
                 )
             )
         return _compare(make, node)

@@ -7,7 +7,7 @@ from lossc.compiler.ir.node import Node
 
 
 def inline_decisions(graph: Graph) -> Graph:
-    """Replaces a use of a definition by its body where an argmax would otherwise hide in the definition.
+    """Replaces a use of a definition by its body where an argmax would otherwise hide in it.
 
     Rewrite: predicted[i] == label[i]  ->  (argmax[j] scores[i, j]) == label[i]
     """
@@ -24,7 +24,7 @@ def inline_decisions(graph: Graph) -> Graph:
 
 
 def escapes(node: Node) -> bool:
-    """Whether the winner of an argmax reaches this value as a number, not yet judged by a condition."""
+    """Whether the winner of an argmax reaches this value as a number that no condition judged."""
     if node.op == "winner":
         return True
     if node.kind == "bool" or node.op == "iverson" or not node.decided:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lossc.compiler.build import beats
 from lossc.compiler.ir.graph import Graph, rewrite, substitute
 from lossc.compiler.ir.node import Node
+from lossc.compiler.operators import beats
 from lossc.compiler.passes.comparisons import is_smooth
 
 

@@ -9,7 +9,12 @@ from lossc.grammar.errors import Diagnostic, SpecError
 
 
 def signs(graph: Graph) -> Graph:
-    """Rewrite: sign(x)  ->  [x > 0] - [0 > x]; rounding a live value has no rule yet and says so."""
+    """The sign as a difference of two decisions.
+
+    Rewrite: sign(x)  ->  [x > 0] - [0 > x]
+
+    Rounding a live value has no rule yet and says so.
+    """
     make = graph.make
 
     def rule(node: Node) -> Node | None:

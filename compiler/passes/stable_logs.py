@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from lossc.compiler.ir.graph import Graph, rewrite, substitute
 from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.graph import Graph, rewrite, substitute
 from lossc.compiler.ir.node import Node
 
 
 def stable_logs(graph: Graph) -> Graph:
     """Rewrite: log(sigmoid(x)) -> logsigmoid(x);  log(1 - sigmoid(x)) -> logsigmoid(-x).
 
-    Definitions are seen through, so that ``let q[i] = sigmoid(x[i])`` keeps both its name and its digits.
+    Definitions are seen through, so that ``let q[i] = sigmoid(x[i])`` keeps both its name and its
+    digits.
     """
     make = graph.make
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lossc.compiler.ir.node import Index, Node
+from lossc.compiler.ir.node import Node
 from lossc.grammar import syntax as sx
 
 Sign = str  # "positive", "nonnegative" or "unknown"
@@ -40,15 +40,8 @@ class Signs:
             case "param":
                 return self._param(node.name)
             case "index":
-                index = node.attr("index")
-                assert isinstance(index, Index)
-                return (
-                    "positive"
-                    if index.extent.low > 0
-                    else "nonnegative"
-                    if index.extent.low == 0
-                    else "unknown"
-                )
+                low = node.index.extent.low
+                return "positive" if low > 0 else "nonnegative" if low == 0 else "unknown"
             case "dim" | "iverson" | "abs" | "ones" | "sqrt" | "sigmoid" | "relu" | "softplus":
                 return "nonnegative"
             case "exp":

@@ -1,4 +1,4 @@
-"""In which direction a metric moves when a comparison is won: sign propagation, with sympy for the arithmetic."""
+"""Which way a metric moves when a comparison is won: signs propagate, sympy does arithmetic."""
 
 from __future__ import annotations
 

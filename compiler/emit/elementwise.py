@@ -1,0 +1,139 @@
+"""Code for operators, functions and conditions, broadcasting over named axes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from lossc.compiler.emit.part import Part
+from lossc.compiler.emit.value import Value, align, union
+from lossc.compiler.ir.node import Node
+
+_OPERATORS = {
+    "add": ("+", 12), "sub": ("-", 12), "mul": ("*", 13), "div": ("/", 13),
+    "floordiv": ("//", 13), "mod": ("%", 13), "pow": ("**", 15),
+    "eq": ("==", 7), "ne": ("!=", 7), "lt": ("<", 7), "le": ("<=", 7), "gt": (">", 7),
+    "ge": (">=", 7), "and": ("&", 10), "or": ("|", 8),
+}  # fmt: skip
+_METHODS = frozenset(
+    {
+        *("abs", "exp", "log", "log2", "sqrt", "sigmoid", "tanh", "relu"),
+        *("sin", "cos", "sign", "floor", "ceil", "round"),
+    }
+)
+_MATH = {"exp", "log", "log2", "sqrt", "sin", "cos", "tanh"}
+
+
+class Elementwise(Part):
+    """The part of the writer that computes item by item."""
+
+    def elementwise(self, node: Node) -> Value:
+        """Whatever broadcasts over the axes of its arguments."""
+        values = self.fitting(node.args[: 2 if node.op == "beats" else None])
+        if node.op == "iverson":
+            (value,) = values
+            if value.scalar:
+                return replace(
+                    value,
+                    code=f"int{value.inside(0) if value.level < 20 else f'({value.code})'}",
+                    kind="int",
+                    level=20,
+                )
+            return replace(value, code=f"{value.atom}.long()", kind="int", level=20)
+        if node.op == "beats":
+            return self._beats(node)
+        axes = union(*values)
+        batched = any(v.batched for v in values)
+        if len(values) > 1:
+            values = [align(v, axes) for v in values]
+        scalar = all(v.scalar for v in values)
+        if node.op in _OPERATORS:
+            values = self._promoted(node, values)
+        code, level = self._elementwise_code(node, values, scalar)
+        return Value(code, axes, node.kind, scalar=scalar, level=level, batched=batched)
+
+    def _elementwise_code(self, node: Node, values: list[Value], scalar: bool) -> tuple[str, int]:
+        op, first = node.op, values[0]
+        if (
+            op == "div"
+            and not scalar
+            and not self.signs.positive(node.args[1])
+            and not values[1].scalar
+        ):
+            return self.call("divide", *(v.code for v in values)), 20
+        if op in ("and", "or") and scalar:
+            return f"{first.inside(4)} {op} {values[1].inside(4)}", 3
+        if op in _OPERATORS:
+            symbol, level = _OPERATORS[op]
+            tight = level + (op in ("sub", "div", "mod", "floordiv") or level == 7)
+            if op == "pow":
+                base, exponent = first.inside(16), values[1].inside(16)
+                simple = all(
+                    re.fullmatch(r"[A-Za-z_][\w.]*|\d+", part) for part in (base, exponent)
+                )
+                return (f"{base}**{exponent}" if simple else f"{base} ** {exponent}"), 15
+            return f"{first.inside(level + (level == 7))} {symbol} {values[1].inside(tight)}", level
+        if op == "neg":
+            return f"-{first.inside(14)}", 14
+        if op == "not":
+            return (f"not {first.inside(5)}", 5) if scalar else (f"~{first.inside(14)}", 14)
+        if op == "detach":
+            return (first.code, first.level) if first.scalar else (f"{first.atom}.detach()", 20)
+        if op == "else":
+            return self.call("otherwise", *(v.code for v in values)), 20
+        if op == "where":
+            return self._where(values, scalar)
+        if op in ("maximum", "minimum"):
+            return self._extreme(op, values, scalar)
+        if op in ("logsigmoid", "softplus"):
+            return f"functional.{op}({first.code})", 20
+        if op in _METHODS:
+            if scalar:
+                return (f"math.{op}({first.code})" if op in _MATH else f"{op}({first.code})"), 20
+            if first.kind != "real" and op not in ("abs", "relu", "sign"):
+                first = self.real(first)
+            code = f"{first.atom}.{op}()"
+            return (f"{code}.long()" if op in ("floor", "ceil", "round") else code), 20
+        raise AssertionError(f"no code for {op}")
+
+    def _where(self, values: list[Value], scalar: bool) -> tuple[str, int]:
+        condition, yes, no = values
+        if condition.scalar and (scalar or yes.scalar == no.scalar):
+            return f"{yes.inside(2)} if {condition.code} else {no.inside(1)}", 1
+        test = (
+            f"torch.tensor({condition.code}, device={self.anchor}.device)"
+            if condition.scalar
+            else condition.code
+        )
+        if yes.scalar and no.scalar:
+            yes = replace(yes, code=f"{self.anchor}.new_tensor({yes.code})")
+        return f"torch.where({test}, {yes.code}, {no.code})", 20
+
+    def _extreme(self, op: str, values: list[Value], scalar: bool) -> tuple[str, int]:
+        left, right = values
+        if scalar:
+            return f"{op[:3]}({left.code}, {right.code})", 20
+        if left.scalar:
+            left, right = right, left
+        if right.scalar:
+            bound = "min" if op == "maximum" else "max"
+            return f"{left.atom}.clamp({bound}={right.code})", 20
+        return f"torch.{op}({left.code}, {right.code})", 20
+
+    def _beats(self, node: Node) -> Value:
+        """The reference meaning: larger, or equal and earlier."""
+        values = self.fitting(node.args[:2])
+        earlier = self.value(node.args[2])
+        axes = union(*values, earlier)
+        left, right, first = (align(v, axes) for v in (*values, earlier))
+        larger = self.assign("larger", Value(f"{left.inside(8)} > {right.inside(8)}", axes, "bool"))
+        equal = self.assign("equal", Value(f"{left.inside(8)} == {right.inside(8)}", axes, "bool"))
+        return Value(f"{larger.code} | {equal.code} & {first.inside(11)}", axes, "bool", level=8)
+
+    def _promoted(self, node: Node, values: list[Value]) -> list[Value]:
+        """Whole numbers among themselves would be divided, and meet Python floats, in float32."""
+        tensors = [v for v in values if not v.scalar]
+        if node.kind == "real" and tensors and all(v.kind != "real" for v in tensors):
+            place = next(k for k, v in enumerate(values) if not v.scalar)
+            values = [self.real(v) if k == place else v for k, v in enumerate(values)]
+        return values

@@ -1,0 +1,106 @@
+"""Code for reductions: axes are lined up, filtered, and reduced from the right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lossc.compiler.emit.part import LONG, Part
+from lossc.compiler.emit.value import Value, align, union
+from lossc.compiler.ir.node import Kind, Node
+
+
+class Reductions(Part):
+    """The part of the writer that removes axes."""
+
+    def reduction(self, node: Node) -> Value:
+        """``op[bound | filter] body``."""
+        counted = node.args[0]
+        if node.op == "sum" and counted.op == "iverson" and not self.value(counted.args[0]).scalar:
+            counted = counted.args[0]  # the sum of a mask is its count
+        body, *filters = self.fitting((counted, *node.args[1:]))
+        where = filters[0] if filters else None
+        if where is not None and where.scalar:
+            where = Value(f"torch.tensor({where.code}, device={self.anchor}.device)", (), "bool")
+        axes = union(body, *([where] if where else []))
+        outer = tuple(axis for axis in axes if axis not in node.bound)
+        inner = tuple(axis for axis in axes if axis in node.bound)
+        missing = [index for index in node.bound if index not in axes]
+        batched = body.batched or (where is not None and where.batched)
+        if missing and not inner and where is None and body.scalar and node.op in ("sum", "mean"):
+            value = body
+        else:
+            full, dims = outer + inner, tuple(range(-len(inner), 0))
+            mask = align(where, full) if where else None
+            code, kind = self._reduced(node, align(body, full), mask, dims)
+            value = Value(code, outer, kind, batched=batched)
+        if node.op != "sum":
+            return value
+        for index in missing:  # a sum over an index that the body does not have repeats it
+            code = f"{value.inside(13)} * {self.factor(index.extent)}"
+            value = replace(value, code=code, level=13)
+        return value
+
+    def _reduced(
+        self, node: Node, body: Value, where: Value | None, dims: tuple[int, ...]
+    ) -> tuple[str, Kind]:
+        op = node.op
+        over = str(dims[0]) if len(dims) == 1 else str(dims)
+        if op in ("any", "all"):
+            if where is not None:
+                joined = (
+                    f"{where.inside(10)} & {body.inside(10)}"
+                    if op == "any"
+                    else f"{body.inside(8)} | ~{where.inside(14)}"
+                )
+                body = replace(body, code=joined, level=10 if op == "any" else 8, scalar=False)
+            return (f"{body.atom}.{op}({over})" if dims else body.code), "bool"
+        if op == "sum":
+            return self._sum(body, where, over, dims)
+        if op == "mean":
+            body = self.real(body)
+            if where is not None:
+                return self._mean(node, body, where, over, dims), "real"
+            return (f"{body.atom}.mean({over})" if dims else body.code), "real"
+        if op == "logsumexp":
+            if where is not None:
+                body = replace(
+                    body, code=f"{body.atom}.masked_fill(~{where.inside(14)}, -torch.inf)", level=20
+                )
+            return f"{self.real(body).atom}.logsumexp({over})", "real"
+        if op == "prod":
+            if where is not None:
+                body = replace(body, code=f"torch.where({where.code}, {body.code}, 1)", level=20)
+            code = body.atom
+            for _ in dims:
+                code += ".prod(-1)"
+            return code, body.kind
+        name = "largest" if op == "max" else "smallest"
+        code = self.call(name, self.real(body).code, where.code if where else "None", str(dims))
+        return code, "real"
+
+    def _mean(self, node: Node, body: Value, where: Value, over: str, dims: tuple[int, ...]) -> str:
+        total, _ = self._sum(body, where, over, dims)
+        count = f"{where.atom}.sum({over})" if dims else where.atom
+        selected = self.value(node.args[1]).axes
+        for index in node.bound:  # a filter that does not speak of an index selects all of it
+            if index not in selected and index in self.value(node.args[0]).axes:
+                count += f" * {self.factor(index.extent)}"
+        if len(total) + len(count) > LONG:
+            total = self.assign("total", Value(total, (), "real")).code
+            count = self.assign("count", Value(count, (), "int")).code
+        return self.call("divide", total, count)
+
+    def _sum(
+        self, body: Value, where: Value | None, over: str, dims: tuple[int, ...]
+    ) -> tuple[str, Kind]:
+        kind: Kind = "int" if body.kind == "bool" else body.kind
+        if where is not None:
+            if body.scalar and body.code == "1":
+                body, kind = where, "int"
+            elif body.kind == "bool":
+                body = replace(body, code=f"{where.inside(10)} & {body.inside(10)}", level=10)
+            else:
+                body = replace(
+                    body, code=f"torch.where({where.code}, {body.code}, 0)", level=20, scalar=False
+                )
+        return (f"{body.atom}.sum({over})" if dims else body.code), kind

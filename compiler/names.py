@@ -1,0 +1,105 @@
+"""Building names: indices, params, dims, and inputs and definitions with their subscripts."""
+
+from __future__ import annotations
+
+from lossc.compiler.building import Building, Env, Value
+from lossc.compiler.ir.node import Extent, Kind, Node
+from lossc.grammar import syntax as sx
+
+
+class Names(Building):
+    """The part of the builder that knows what a name stands for."""
+
+    def name(self, name: sx.Name, env: Env) -> Value:
+        scope = self.scope
+        if name.id in env:
+            return self.index_value(env[name.id], name.span)
+        if name.id in scope.params:
+            value = scope.params[name.id]
+            if isinstance(value, str):
+                return self.make.const(value, name.span)
+            kind: Kind = "int" if isinstance(value, int) else "real"
+            return self.make("param", name=name.id, kind=kind, span=name.span)
+        if name.id in scope.dims:
+            return self.make("dim", name=name.id, kind="int", span=name.span)
+        if name.id in scope.inputs or name.id in scope.definitions:
+            return self.access(sx.Access(name, (), name.span), env)
+        scope.unknown(name.span, name.id, set(env))
+        return self.placeholder
+
+    def input(self, name: str) -> Node:
+        entry = self.scope.inputs[name]
+        extents = tuple(Extent(dim.size) for dim in entry.kind.dims)
+        below = Extent(entry.kind.below.size) if entry.kind.below else None
+        return self.make(
+            "input",
+            name=name,
+            dims=extents,
+            below=below,
+            ignores=entry.kind.ignore is not None,
+            kind=entry.kind.type,
+            live=entry.kind.live,
+            span=entry.name.span,
+        )
+
+    def access(self, access: sx.Access, env: Env) -> Value:
+        """``name[i, j]``; a fixed trailing dim that is left out makes a point."""
+        name = access.name
+        indices = [self.subscript(index, env) for index in access.indices]
+        if name.id in self.scope.inputs:
+            array = self.input(name.id)
+            extents = array.dims
+            missing = extents[len(indices) :]
+            if (
+                len(missing) == 1
+                and isinstance(missing[0].size, int)
+                and (indices or len(extents) == 1)
+            ):
+                places = range(missing[0].size)
+                return tuple(
+                    self._at(array, [*indices, self.make.const(p)], access) for p in places
+                )
+            if len(indices) != len(extents):
+                self._arity(access, len(extents), ", ".join(str(e) for e in extents))
+                return self.placeholder
+            return self._at(array, indices, access)
+        if name.id in self.scope.definitions:
+            value = self.definitions.get(name.id, self.placeholder)
+            first = value[0] if isinstance(value, tuple) else value
+            count = len(first.bound)
+            if first.op == "define" and len(indices) != count:
+                letters = ", ".join(i.name for i in first.bound)
+                self._arity(access, count, letters)
+                return self.placeholder
+            if isinstance(value, tuple):
+                return tuple(self._at(part, indices, access) for part in value)
+            return self._at(value, indices, access) if value.op == "define" else value
+        if name.id in env or name.id in self.scope.params or name.id in self.scope.dims:
+            self.scope.error(
+                name.span, "wrong-arity", f"'{name.id}' is one number and takes no subscripts"
+            )
+        else:
+            self.scope.unknown(name.span, name.id, set(env))
+        return self.placeholder
+
+    def _arity(self, access: sx.Access, count: int, letters: str) -> None:
+        name, given = access.name.id, len(access.indices)
+        self.scope.error(
+            access.span,
+            "wrong-arity",
+            f"'{name}' takes {count} subscript{'s' * (count != 1)}, not {given}",
+            expected=f"{name}[{letters}]" if letters else name,
+        )
+
+    def _at(self, array: Node, indices: list[Node], access: sx.Access) -> Node:
+        return self.make("at", array, *indices, kind=array.kind, span=access.span)
+
+    def subscript(self, expr: sx.Expr, env: Env) -> Node:
+        node = self.number(expr, env)
+        if node.kind != "int" and node is not self.placeholder and not node.decided:
+            self.scope.error(
+                expr.span, "wrong-kind", "a subscript must be a whole number, and this is real"
+            )
+        elif node.live and not node.decided:
+            self.scope.error(expr.span, "wrong-kind", "a live value cannot be a subscript")
+        return node

@@ -1,0 +1,119 @@
+"""The loss of the spec `bce`, compiled by lossc 0.1.0.
+
+This file needs torch and nothing else. The spec (sha256 a1ee1311ecc31a90):
+
+    spec bce
+    doc "Binary cross entropy of the sigmoid, averaged over the batch, in nats."
+    source "torch.nn.functional.binary_cross_entropy_with_logits"
+
+    input score: real[n]
+    input relevant: bool[n]
+
+    loss mean[i] -([relevant[i]] * log(sigmoid(score[i])) + (1 - [relevant[i]]) * log(1 -
+        sigmoid(score[i])))
+
+Its stages:
+
+    score       score: real[n]
+    loss        loss = mean[i] -([relevant[i]] * logsigmoid(score[i]) + (1 - [relevant[i]]) *
+                  logsigmoid(-score[i]))
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["Bce", "bce"]
+
+
+class Bce(nn.Module):
+    """Binary cross entropy of the sigmoid, averaged over the batch, in nats.
+
+    Inputs:
+        score: ``[n]``, scores.
+        relevant: ``[n]``, bool.
+    """
+
+    def __init__(self, *, validate: bool = True) -> None:
+        super().__init__()
+        self.validate = validate
+
+    def forward(self, score: Tensor, relevant: Tensor) -> Tensor:
+        """The loss: a scalar."""
+        score, relevant = self.prepare(score, relevant)
+        part = functional.logsigmoid(-score)
+        part2 = relevant.long() * functional.logsigmoid(score)
+        return (-(part2 + (1 - relevant.long()) * part)).mean(-1)
+
+    def prepare(self, score: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
+        """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""
+        if self.validate and not torch.compiler.is_compiling():
+            sizes: dict[str, int] = {}
+            check_shape("score", score, ("n",), sizes)
+            check_real("score", score, True)
+            check_shape("relevant", relevant, ("n",), sizes)
+            check_flag("relevant", relevant)
+        score = as_scores(score)
+        relevant = relevant.bool()
+        return score, relevant
+
+
+def bce(score: Tensor, relevant: Tensor) -> Tensor:
+    """The loss as a function; ``Bce`` keeps the options and the step."""
+    loss = Bce()
+    value: Tensor = loss(score, relevant)
+    return value
+
+
+def check_shape(
+    name: str, value: Tensor, dims: tuple[str | int, ...], sizes: dict[str, int]
+) -> None:
+    """Raises ValueError unless ``value`` has the declared dims; new dims are entered in ``sizes``.
+
+    Args:
+        name: The input's name.
+        value: What came.
+        dims: Dim symbols and fixed sizes.
+        sizes: Sizes of the dims seen so far.
+    """
+    want = f"[{', '.join(str(dim) for dim in dims)}]"
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name}: expected a tensor {want}, got {type(value).__name__}")
+    if value.ndim != len(dims):
+        raise ValueError(f"{name}: expected the dims {want}, got the shape {list(value.shape)}")
+    for dim, size in zip(dims, value.shape, strict=True):
+        known = dim if isinstance(dim, int) else sizes.setdefault(dim, size)
+        if size != known:
+            said = "" if isinstance(dim, int) else f" with {dim} = {known}"
+            raise ValueError(
+                f"{name}: expected the dims {want}{said}, got the shape {list(value.shape)}"
+            )
+
+
+def check_real(name: str, value: Tensor, live: bool) -> None:
+    """Raises ValueError unless ``value`` is of a floating dtype; live scores must not be NaN."""
+    if not value.is_floating_point():
+        raise ValueError(f"{name}: expected real numbers, got {value.dtype}")
+    if live and value.isnan().any():
+        count = int(value.isnan().sum())
+        raise ValueError(f"{name}: {count} of {value.numel()} scores are NaN")
+
+
+def check_flag(name: str, value: Tensor) -> None:
+    """Raises ValueError unless ``value`` is bool, or whole numbers that are 0 or 1."""
+    if value.dtype == torch.bool:
+        return
+    if value.is_floating_point() or value.is_complex():
+        raise ValueError(f"{name}: expected bool, got {value.dtype}")
+    if ((value != 0) & (value != 1)).any():
+        raise ValueError(f"{name}: expected bool, got whole numbers other than 0 and 1")
+
+
+def as_scores(value: Tensor) -> Tensor:
+    """Scores in at least single precision; infinities become the largest finite numbers."""
+    if value.dtype in (torch.float16, torch.bfloat16):
+        value = value.float()
+    limit = torch.finfo(value.dtype).max
+    return value.clamp(-limit, limit)

@@ -1,45 +1,91 @@
-"""Sorting live scores: a value at a place is a sum over who stands there."""
+"""Sorting live scores: against a threshold a count, else a sum over who stands at the place."""
 
 from __future__ import annotations
 
-from lossc.compiler.ir.graph import Graph, rewrite, substitute
+from lossc.compiler.ir.factory import NodeFactory
+from lossc.compiler.ir.graph import Graph, rewrite, substitute, topological
 from lossc.compiler.ir.node import Node
 from lossc.compiler.operators import beats
 from lossc.compiler.passes.comparisons import is_smooth
 
+_TURNED = {"gt": "lt", "lt": "gt", "ge": "le", "le": "ge"}
+
 
 def order_of_scores(graph: Graph) -> Graph:
-    """The r-th smallest score is the one with r - 1 scores before it; equal ones keep their order.
+    """Order statistics of live values, by what is asked of them.
 
-    Rewrite: sort[i] x[i] at r  ->  sum[i] [1 + sum[k] [-x[k] beats -x[i]] == r] * x[i]
+    The r-th smallest is above y if fewer than r are not:
+
+    Rewrite: sort[i] x[i] at r > y  ->  count[i | x[i] <= y] < r and r <= count[i]
+
+    Its value is that of the item with r - 1 items before it; equal ones keep their order:
+
+    Rewrite: sort[i] x[i] at r      ->  sum[i] [1 + sum[k] [-x[k] beats -x[i]] == r] * x[i]
 
     A sort of counts is part of the metric and stays as it is.
     """
     make = graph.make
+    root = graph.root
+    for node in [n for n in topological([root]) if n.op in _TURNED]:
+        left, right = node.args
+        if _is_order(left) and not _is_order(right):
+            root = _replaced(make, root, node, _against_threshold(make, node.op, left, right))
+        elif _is_order(right) and not _is_order(left):
+            turned = _against_threshold(make, _TURNED[node.op], right, left)
+            root = _replaced(make, root, node, turned)
 
     def place(node: Node) -> Node | None:
-        if node.op != "sort" or not is_smooth(node.args[0]):
-            return None
-        body, at, *rest = node.args
-        (index,) = node.bound
-        allowed = rest[0] if rest else make.const(True)
-        rival = make.fresh(
-            index, {i.name for i in (*body.indices, *at.indices, *allowed.indices, index)}
-        )
-        here, there = make.at_index(index, node.span), make.at_index(rival, node.span)
-        other, other_allowed = (substitute(part, make, {index: there}) for part in (body, allowed))
-        lower = beats(
-            make,
-            make("neg", other, kind="real", span=node.span),
-            make("neg", body, kind="real", span=node.span),
-            (there,),
-            (here,),
-            node.span,
-        )
-        before = make.reduce("sum", (rival,), make.iverson(lower), other_allowed, node.span)
-        standing = make.arithmetic("add", before, make.const(1))
-        here_it_is = make("eq", standing, at, kind="bool", span=node.span, decided=True)
-        weighted = make.arithmetic("mul", make.iverson(here_it_is), body, node.span)
-        return make.reduce("sum", (index,), weighted, allowed, node.span)
+        return _value_at_place(make, node) if _is_order(node) else None
 
-    return graph.with_root(rewrite(graph.root, make, place))
+    return graph.with_root(rewrite(root, make, place))
+
+
+def _is_order(node: Node) -> bool:
+    return node.op == "sort" and is_smooth(node.args[0])
+
+
+def _replaced(make: NodeFactory, root: Node, old: Node, new: Node) -> Node:
+    return rewrite(root, make, lambda node: new if node is old else None)
+
+
+def _against_threshold(make: NodeFactory, op: str, order: Node, threshold: Node) -> Node:
+    """``order op threshold`` as a count of items on one side of the threshold."""
+    body, at, *rest = order.args
+    (index,) = order.bound
+    allowed = rest[0] if rest else make.const(True)
+    item = make.fresh(index, {i.name for i in (*threshold.indices, *at.indices)})
+    here = {index: make.at_index(item, order.span)}
+    body, allowed = (substitute(part, make, here) for part in (body, allowed))
+    # above asks about the items that are not above; at or above about those that are below
+    side = "le" if op in ("gt", "le") else "lt"
+    below = make(side, body, threshold, kind="bool", span=order.span, decided=True)
+    few = make.reduce("sum", (item,), make.iverson(below), allowed, order.span)
+    fewer = "lt" if op in ("gt", "ge") else "ge"
+    outcome = make(fewer, few, at, kind="bool", span=order.span, decided=True)
+    there = make.reduce("sum", (item,), make.const(1), allowed, order.span)
+    inside = make("le", at, there, kind="bool", span=order.span)
+    return make.and_(make("ge", at, make.const(1), kind="bool", span=order.span), inside, outcome)
+
+
+def _value_at_place(make: NodeFactory, node: Node) -> Node:
+    body, at, *rest = node.args
+    (index,) = node.bound
+    allowed = rest[0] if rest else make.const(True)
+    rival = make.fresh(
+        index, {i.name for i in (*body.indices, *at.indices, *allowed.indices, index)}
+    )
+    here, there = make.at_index(index, node.span), make.at_index(rival, node.span)
+    other, other_allowed = (substitute(part, make, {index: there}) for part in (body, allowed))
+    lower = beats(
+        make,
+        make("neg", other, kind="real", span=node.span),
+        make("neg", body, kind="real", span=node.span),
+        (there,),
+        (here,),
+        node.span,
+    )
+    before = make.reduce("sum", (rival,), make.iverson(lower), other_allowed, node.span)
+    standing = make.arithmetic("add", before, make.const(1))
+    here_it_is = make("eq", standing, at, kind="bool", span=node.span, decided=True)
+    weighted = make.arithmetic("mul", make.iverson(here_it_is), body, node.span)
+    return make.reduce("sum", (index,), weighted, allowed, node.span)

@@ -1,4 +1,4 @@
-"""Generated modules: standalone, formatted, typed, the same text in memory, and at home in torch."""
+"""Generated modules: standalone, formatted, the same text in memory, and at home in torch."""
 
 from __future__ import annotations
 

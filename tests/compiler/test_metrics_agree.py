@@ -1,4 +1,4 @@
-"""The bundled metrics against code that no one here wrote: scikit-learn, torchmetrics, the papers' own rules."""
+"""The bundled metrics against code that no one here wrote, and against the papers' own rules."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def test_average_precision_is_torchmetrics():
     metric = compile_spec("average_precision").metric
     for score, relevant in ranking_batches(3):
         if relevant.any() and not relevant.all():
-            want = tm.classification.binary_average_precision(score.sigmoid(), relevant.long())
+            chance = score.sigmoid()
+            want = tm.classification.binary_average_precision(chance, relevant.long())
             assert metric(score.sigmoid(), relevant).item() == pytest.approx(want.item(), abs=1e-6)
 
 
@@ -91,7 +92,7 @@ def test_auroc_is_scikit_learns():
 
 
 def envelope_average_precision(score, relevant):
-    """UniLoss's evaluation, step by step: recall steps times the best precision at that recall or above.
+    """UniLoss's evaluation, step by step: recall steps times the best precision from there on.
 
     An equally scored negative counts as ranked before a positive.
     """

@@ -1,4 +1,4 @@
-"""Translation validation: the bundled specs agree a thousand times, and broken refactorings are caught."""
+"""Translation validation: the bundled specs agree a thousand times; broken ones are caught."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UniLoss (Liu, Wang and Deng, ECCV 2020): facts of the paper, and numbers recorded from its authors' code."""
+"""UniLoss (Liu, Wang and Deng 2020): facts of the paper, numbers recorded from its code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pairs_of(target):
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_values_and_gradients_of_the_published_code(recorded, number):
-    """Their binaries are -1 and 1, so u and its gradient are half of theirs; their loss is minus the metric."""
+    """Their binaries are -1 and 1, so their u moves twice as far; the loss is minus the metric."""
     record = recorded["uniloss_cls"][number]
     f64 = {"dtype": torch.float64}
     target, scores = tensor(record["target"]), tensor(record["scores"], **f64)

@@ -34,7 +34,7 @@ inputs:
   label: int[n] in p
 decode:
   predicted[i]: argmax[j] scores[i, j]
-evaluate: mean[i] [predicted[i] == label[i]]
+evaluate: mean[i] [predicted[i] == label[i]] else 0
 truth:
   scores[i, j]: "[j == label[i]]"
 surrogate:

@@ -143,10 +143,10 @@ def test_gradient_of_differences_sums_to_zero():
 
 def test_distances_that_overflow_or_vanish_still_give_weights():
     values = torch.tensor([1.0, 0.0])
-    value, pulls = idw_weights(torch.tensor([1e-44, 1.0]), values, 1.0, "exact")
+    value, pulls, _ = idw_weights(torch.tensor([1e-44, 1.0]), values, 1.0, "exact")
     assert value == 1
     assert (pulls == 0).all()
-    value, pulls = idw_weights(torch.tensor([1e-30, 1e8]), values, 1.0, "exact")
+    value, pulls, _ = idw_weights(torch.tensor([1e-30, 1e8]), values, 1.0, "exact")
     assert value == pytest.approx(1.0)
     assert pulls.isfinite().all()
 
@@ -156,7 +156,8 @@ def test_power_of_shepard():
     corners = torch.tensor([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
     values = torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64)
     squared = (u - corners).square().sum(-1)
-    got, _ = idw_weights(squared, values, 3.0, "exact")
+    got, _, shares = idw_weights(squared, values, 3.0, "exact")
+    assert_close(shares.sum(), torch.tensor(1.0, dtype=torch.float64))
     assert_close(got, idw(u, corners, values, power=3.0))
 
 
@@ -166,3 +167,20 @@ def test_no_comparison_at_all_gives_the_value_and_no_gradient():
     loss.backward()
     assert loss.item() == -1  # without positives the envelope AP is 1
     assert (score.grad == 0).all()
+
+
+def test_continuous_parts_of_a_metric_keep_their_gradient():
+    """A threshold that lets the score through: the decision and the value are both learned."""
+    one = compile_spec(
+        """
+spec passed
+input score: real[n]
+input gain: target real[n]
+evaluate mean[i] [score[i] > 0] * abs(score[i]) else 0
+"""
+    )
+    score = torch.tensor([0.7, -0.2, 1.5], dtype=torch.float64, requires_grad=True)
+    gain = torch.zeros(3, dtype=torch.float64)
+    loss = one.loss(bits="drawn").eval()
+    assert torch.autograd.gradcheck(lambda x: loss(x, gain), (score,), eps=1e-7)
+    assert one.refactored(score, gain).item() == pytest.approx((0.7 + 1.5) / 3)

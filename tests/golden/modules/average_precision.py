@@ -618,7 +618,8 @@ def interpolate_idw(
             mean over the bits, ``auto`` draws below 64 comparisons.
 
     Returns:
-        A scalar.
+        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
+        gradient.
     """
     raw, soft = [], []
     for family in families:
@@ -633,11 +634,15 @@ def interpolate_idw(
         standing = where_we_stand(comparisons.detach(), stored, now, best, temperature)
         drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
         anchors = sample_anchors(families, standing, best, seed, step, (good, nearby, bad), drawn)
-        values = metric(anchors.rows).to(standing.tail.dtype)
-        value, pulls = idw_weights(anchors.squared, values, power, gradient)
+    metrics = metric(anchors.rows).to(standing.tail.dtype)
+    with torch.no_grad():
+        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
         slope = slope_towards(standing, anchors, pulls, (good, nearby, bad))
         slope = slope * sigmoid_slope(standing.tail, temperature)
-    return attach_gradient(comparisons, value, slope)
+    result = attach_gradient(comparisons, value, slope)
+    if metrics.requires_grad:  # the metric has continuous parts besides its decisions
+        result = result + shares.dot(metrics - metrics.detach())
+    return result
 
 
 class Standing(NamedTuple):
@@ -757,8 +762,8 @@ def slope_towards(
 
 def idw_weights(
     squared: Tensor, values: Tensor, power: float, gradient: str
-) -> tuple[Tensor, Tensor]:
-    """The interpolated value, and the factor of ``u - a_k`` in its gradient for each anchor.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The interpolated value, and what each anchor has to do with it.
 
     Args:
         squared: ``[t]``, squared distances, not negative.
@@ -767,7 +772,8 @@ def idw_weights(
         gradient: ``exact``, ``published`` or ``attract``.
 
     Returns:
-        A scalar, and ``[t]``.
+        The value, a scalar; the factor of ``u - a_k`` in its gradient, ``[t]``; and the share of
+        each anchor in it, ``[t]``.
     """
     tiny = torch.finfo(squared.dtype).tiny
     squared = squared.clamp_min(tiny)
@@ -778,7 +784,7 @@ def idw_weights(
     value = weights.dot(values) / total
     shift = {"exact": -1, "published": 1, "attract": 0}[gradient]
     pulls = (values + shift * value) * weights / (total * squared)
-    return value, pulls * (-power * (nearest > tiny))
+    return value, pulls * (-power * (nearest > tiny)), weights / total
 
 
 class AttachGradient(torch.autograd.Function):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 
 from lossc.compiler.building import Env, Value
 from lossc.compiler.calls import Calls
@@ -12,28 +13,65 @@ from lossc.compiler.names import Names
 from lossc.compiler.operators import Operators
 from lossc.compiler.order_statistics import OrderStatistics
 from lossc.compiler.params import bind_params
-from lossc.compiler.scope import Slot, open_scope
+from lossc.compiler.scope import Scope, Slot, open_scope
 from lossc.grammar import syntax as sx
-from lossc.grammar.errors import SpecError
+from lossc.grammar.errors import SpecError, UnfinishedSpec
+from lossc.grammar.load import load
 from lossc.grammar.source import Span
 
 
-def build(spec: sx.Spec, overrides: Mapping[str, int | float | str] | None = None) -> Graph:
+def build(
+    spec: sx.Spec,
+    overrides: Mapping[str, int | float | str] | None = None,
+    lost: Iterable[str] = (),
+) -> Graph:
     """The typed graph of a spec.
 
     Args:
         spec: A parsed spec.
         overrides: Parameter values that replace the spec's defaults.
+        lost: Names whose statements could not be read: their absence is no news.
 
     Raises:
         SpecError: Every error of meaning that could be found, in the order of the file.
     """
     params, errors = bind_params(spec, overrides or {})
-    scope = open_scope(spec, params)
+    scope = open_scope(spec, params, lost)
     scope.errors[:0] = errors
-    if any(error.rule in ("cycle", "duplicate") for error in scope.errors):
-        raise SpecError(scope.errors)
+    _refuse_what_is_not_compiled(scope)
     return _Builder(scope).graph()
+
+
+def _refuse_what_is_not_compiled(scope: Scope) -> None:
+    """The language is ahead of the compiler in three statements, and says so."""
+    spec = scope.spec
+    for statements, what in (
+        (spec.uses, "`use`"),
+        (spec.terms, "`term`"),
+        (spec.schedules, "`schedule`"),
+    ):
+        for statement in statements:
+            scope.error(statement.span, "not-supported", f"{what} is not compiled yet")
+
+
+def read_and_build(
+    reference: str | os.PathLike[str], overrides: Mapping[str, int | float | str] | None = None
+) -> Graph:
+    """The typed graph of a spec by name, path or text, with all findings of the file in one error.
+
+    Raises:
+        SpecError: What could not be read, and what is wrong with the meaning of the rest.
+    """
+    try:
+        return build(load(reference), overrides)
+    except UnfinishedSpec as error:
+        if error.partial is None:
+            raise
+        try:
+            build(error.partial, overrides, error.lost)
+        except SpecError as more:
+            raise SpecError([*error.diagnostics, *more.diagnostics]) from None
+        raise
 
 
 def check(spec: sx.Spec) -> None:
@@ -63,15 +101,15 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
 
     def goal(self, goal: sx.Goal) -> Node:
         root = self.number(goal.body, {})
-        if goal.kind == "combine" or self.scope.spec.terms:
-            self.scope.error(
-                goal.span, "not-supported", "terms and their weighting are not compiled yet"
-            )
-        elif root.live is False and not self.scope.errors:
+        if goal.kind == "combine":
+            self.scope.error(goal.span, "not-supported", "`combine` is not compiled yet")
+        if self.scope.errors or self.scope.lost:
+            return root
+        if not root.live:
             self.scope.error(
                 goal.span, "not-live", f"the {goal.kind} expression depends on no live input"
             )
-        elif goal.kind != "loss" and not root.decided and not self.scope.errors:
+        elif goal.kind != "loss" and not root.decided:
             self.scope.error(
                 goal.span,
                 "no-decision",

@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lossc.compiler.build import build
+from lossc.compiler.build import read_and_build
 from lossc.compiler.emit.generated import GeneratedMetric
 from lossc.compiler.emit.memory import load_module
 from lossc.compiler.emit.module import ModuleText, write_module
@@ -26,7 +26,6 @@ from lossc.compiler.version import VERSION
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import NotAMetric
 from lossc.grammar.format import to_dsl
-from lossc.grammar.load import load
 
 
 class CompiledLoss:
@@ -163,8 +162,7 @@ def compile_spec(
     Raises:
         SpecError: The spec or an option is wrong; all errors that could be found.
     """
-    parsed = load(spec)
-    graph = build(parsed, params)
+    graph = read_and_build(spec, params)
     options = {
         "params": dict(params or {}),
         "step": step,
@@ -174,7 +172,7 @@ def compile_spec(
         "seed": seed,
         "validate": validate,
     }
-    surrogate = plan_surrogate(parsed, step, interpolation, squash, transform, seed)
+    surrogate = plan_surrogate(graph.spec, step, interpolation, squash, transform, seed)
     if graph.goal == "loss":
         return CompiledLoss(graph, make_plan(graph), None, options)
     plan = make_plan(graph, published_consistency=surrogate.published_consistency)

@@ -160,6 +160,8 @@ class Ranges:
                     self.constrain(slot, extent, span)
             if slot.extent is None and slot.why is None:
                 slot.why = slot.span
+                if self.scope.lost:
+                    continue  # what would have given it a range may stand where nothing was read
                 self.scope.error(
                     slot.span,
                     "no-range",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lossc.compiler.families import Family
+from lossc.compiler.fixed_sums import count_of, fixed_sum
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import rebuild, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
@@ -110,10 +111,7 @@ def _count(
     if node.op in ("any", "all"):
         return _count_literal(node, use, by_binary, where, make)
     assert use.constant is not None
-    total = make.const(0)
-    if not (use.constant.op == "const" and use.constant.value == 0):
-        total = make.reduce("sum", node.bound, use.constant, where, node.span)
-        total = _size(total, make) or total
+    total = fixed_sum(make, node.bound, use.constant, where, node.span)
     for binary, coefficient in zip(use.binaries, use.coefficients, strict=True):
         number, row = by_binary[binary]
         rest = tuple(index for index in node.bound if index not in row.columns)
@@ -125,52 +123,8 @@ def _count(
         total = make.arithmetic("sub" if negative else "add", total, part, node.span)
     if node.op == "sum":
         return total
-    count = make.reduce("sum", node.bound, make.const(1), where, node.span)
-    return make.arithmetic("div", total, _size(count, make) or count, node.span)
-
-
-def _size(node: Node, make: NodeFactory) -> Node | None:
-    """``sum[i] 1`` over whole dims as their product; one less if one item is left out."""
-    if node.op != "sum" or node.args[0].op != "const":
-        return None
-    left_out = 0
-    if len(node.args) > 1:
-        if (
-            len(node.bound) > 1
-            or node.args[0].value != 1
-            or not _all_but_one(node.args[1], node.bound[0])
-        ):
-            return None
-        left_out = 1
-    total = node.args[0]
-    for index in node.bound:
-        extent = index.extent
-        size = (
-            make.const(extent.size)
-            if isinstance(extent.size, int)
-            else make("dim", name=extent.size, kind="int", span=node.span)
-        )
-        total = make.arithmetic(
-            "mul", total, make.arithmetic("add", size, make.const(extent.extra))
-        )
-    return make.arithmetic("sub", total, make.const(left_out), node.span)
-
-
-def _all_but_one(where: Node, index: Index) -> bool:
-    """``j != e`` with e surely among the values of j."""
-    if where.op == "not" and where.args[0].op == "eq":
-        where = where.args[0]
-    elif where.op != "ne":
-        return False
-    sides = [a for a in where.args if not (a.op == "index" and a.index is index)]
-    if len(sides) != 1 or index in sides[0].indices:
-        return False
-    (other,) = sides
-    if other.op == "index":
-        return other.index.extent == index.extent
-    if other.op == "at" and other.args[0].op == "input":
-        return other.args[0].below == index.extent
-    return False
+    count = count_of(make, node.bound, where, node.span)
+    return make.arithmetic("div", total, count, node.span)
 
 
 def _count_literal(
@@ -193,8 +147,7 @@ def _count_literal(
         outcome = compare("eq" if node.op == "all" else "gt", won, make.const(0))
     else:
         there = make.and_(where, make.not_(same))
-        size = make.reduce("sum", row.columns, make.const(1), there, node.span)
-        size = _size(size, make) or size
+        size = count_of(make, row.columns, there, node.span)
         outcome = compare("eq" if node.op == "all" else "lt", won, size)
     if use.with_itself is not None and use.with_itself != (node.op == "all"):
         meets = make.reduce("any", row.columns, same, where, node.span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lossc.compiler.functions import FUNCTIONS
@@ -50,6 +50,7 @@ class Scope:
     truths: list[sx.Definition] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     errors: list[Diagnostic] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
 
     def error(self, span: Span, rule: str, message: str, **more: str | None) -> None:
         """Notes an error; the same place is reported once."""
@@ -64,6 +65,8 @@ class Scope:
     def unknown(self, span: Span, name: str, also: set[str]) -> None:
         """An L012 for a name that is nothing."""
         known = self.names() | also
+        if name in self.lost:
+            return  # its own statement is wrong, and that is reported already
         if name in FUNCTIONS:
             self.error(
                 span, "unknown-name", f"'{name}' is a function: it needs arguments in parentheses"
@@ -78,9 +81,17 @@ class Scope:
             )
 
 
-def open_scope(spec: sx.Spec, params: Mapping[str, int | float | str]) -> Scope:
-    """Declares every name of ``spec`` and sorts its definitions; collects errors, raises none."""
-    scope = Scope(spec, params)
+def open_scope(
+    spec: sx.Spec, params: Mapping[str, int | float | str], lost: Iterable[str] = ()
+) -> Scope:
+    """Declares every name of ``spec`` and sorts its definitions; collects errors, raises none.
+
+    Args:
+        spec: A parsed spec.
+        params: Parameter values in force.
+        lost: Names whose statements could not be read.
+    """
+    scope = Scope(spec, params, lost=set(lost))
     declared: dict[str, Span] = {}
 
     def declare(name: sx.Name, what: str) -> bool:
@@ -115,10 +126,15 @@ def open_scope(spec: sx.Spec, params: Mapping[str, int | float | str]) -> Scope:
         _check_kind(scope, entry)
     uses = {name: set(_names(d)) & set(scope.definitions) for name, d in scope.definitions.items()}
     scope.order, cycle = dependency_order(uses)
-    if cycle:
+    while cycle:  # report it, do without its members, and look on
         first = scope.definitions[cycle[0]]
         path = " -> ".join([*cycle, cycle[0]])
         scope.error(first.name.span, "cycle", f"'{cycle[0]}' is defined through itself: {path}")
+        scope.lost.update(cycle)
+        for name in cycle:
+            del scope.definitions[name], uses[name]
+        uses = {name: used - set(cycle) for name, used in uses.items()}
+        scope.order, cycle = dependency_order(uses)
     return scope
 
 

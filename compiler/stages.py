@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from lossc.compiler.ir.graph import labelled, topological
@@ -12,6 +13,7 @@ from lossc.compiler.plan import Plan
 from lossc.compiler.rows import RowFamily
 from lossc.compiler.surrogate import SurrogatePlan
 from lossc.grammar import syntax as sx
+from lossc.grammar.source import Span
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -28,85 +30,69 @@ class Stages:
     surrogate: SurrogatePlan | None
 
     def rows(self) -> list[Row]:
-        """One entry for each part of a stage: stage, name, expression, count, ties, where."""
-        listed = [
-            self._row("score", *self._score(entry))
-            for entry in self.plan.graph.spec.inputs
-            if entry.kind.live
-        ]
-        if not self.plan.is_metric:
-            return [
-                *listed,
-                self._row(
-                    "loss", "loss", text(self.plan.graph.root), "", "", self._where(self.plan.root)
-                ),
-            ]
-        for number, row in enumerate(self.plan.families, start=1):
-            family = row.family
-            compared = f"{text(family.left)} - {_bracketed(text(family.right))}"
-            stored = "" if family.stored.op == "const" else text(family.stored)
-            listed.append(
-                self._row(
-                    "comparison",
-                    f"c{number}",
-                    compared,
-                    count(row),
-                    stored,
-                    self._where(family.binary),
-                )
-            )
-        for number, row in enumerate(self.plan.families, start=1):
-            form = (
-                "each by itself"
-                if not row.columns
-                else f"won in each row of {_letters(row.columns)}"
-            )
-            if row.columns and not row.rows:
-                form = "won altogether"
-            name = f"wins{number}" + (f"[{_letters(row.rows)}]" if row.rows else "")
-            counted = (
-                f"[c{number} > 0]"
-                if not row.columns
-                else f"sum[{_letters(row.columns)}] [c{number} > 0]"
-            )
-            listed.append(
-                self._row(
-                    "binary", name, counted, form, tie_rule(row), self._where(row.family.binary)
-                )
-            )
-        for name, node in definitions(self.plan.root):
-            listed.append(self._row("metric", name, text(node.args[0]), "", "", self._where(node)))
-        goal = self.plan.graph.goal
-        listed.append(
-            self._row(
-                "metric", goal, text(self.plan.root), "", "", self._where(self.plan.graph.root)
-            )
-        )
+        """One entry a part: stage, name, expression, condition, count, ties, where it stands."""
+        plan = self.plan
+        listed = [self._score(entry) for entry in plan.graph.spec.inputs if entry.kind.live]
+        if not plan.is_metric:
+            expression, where = text(plan.graph.root), self._where(plan.root)
+            return [*listed, self._row("loss", "loss", expression, where=where)]
+        listed += [self._comparison(n, row) for n, row in enumerate(plan.families, start=1)]
+        listed += [self._binary(n, row) for n, row in enumerate(plan.families, start=1)]
+        for name, node in definitions(plan.root):
+            expression = text(node.args[0])
+            listed.append(self._row("metric", name, expression, where=self._where(node)))
+        where = self._where(plan.graph.root)
+        listed.append(self._row("metric", plan.graph.goal, text(plan.root), where=where))
         return listed
 
-    def _score(self, entry: sx.Input) -> tuple[str, str, str, str, str]:
-        dims = [str(dim.size) for dim in entry.kind.dims]
-        name = entry.name.id
-        return name, f"{name}: real[{', '.join(dims)}]", " * ".join(dims), "", str(entry.span)
+    def _comparison(self, number: int, row: RowFamily) -> Row:
+        family = row.family
+        return self._row(
+            "comparison",
+            f"c{number}",
+            f"{text(family.left)} - {_bracketed(text(family.right))}",
+            count(row),
+            where=self._where(family.binary),
+            condition="" if family.stored.op == "const" else text(family.stored),
+        )
+
+    def _binary(self, number: int, row: RowFamily) -> Row:
+        name = f"wins{number}" + (f"[{_letters(row.rows)}]" if row.rows else "")
+        won = f"[c{number} > 0]"
+        if row.columns:
+            won = f"sum[{_letters(row.columns)}] {won}"
+        sizes = " * ".join(str(index.extent.size) for index in row.rows) or "1"
+        where = self._where(row.family.binary)
+        return self._row("binary", name, won, sizes, tie_rule(row), where)
+
+    def _score(self, entry: sx.Input) -> Row:
+        name, dims = entry.name.id, [str(dim.size) for dim in entry.kind.dims]
+        expression = f"{name}: real[{', '.join(dims)}]"
+        return self._row("score", name, expression, " * ".join(dims), where=place(entry.span))
 
     def _row(
-        self, stage: str, name: str, expression: str, number: str, ties: str, where: str
+        self,
+        stage: str,
+        name: str,
+        expression: str,
+        number: str = "",
+        ties: str = "",
+        where: str = "",
+        condition: str = "",
     ) -> Row:
-        keys = ("stage", "name", "expression", "count", "ties", "where")
-        if stage == "comparison":
-            return dict(
-                zip(
-                    (*keys[:4], "condition", "where"),
-                    (stage, name, expression, number, ties, where),
-                    strict=True,
-                )
-            ) | {"ties": ""}
-        return dict(zip(keys, (stage, name, expression, number, ties, where), strict=True)) | {
-            "condition": ""
+        return {
+            "stage": stage,
+            "name": name,
+            "expression": expression,
+            "condition": condition,
+            "count": number,
+            "ties": ties,
+            "where": where,
         }
 
     def _where(self, node: Node) -> str:
-        return str(node.span) if node.span is not None else ""
+        """``pckh.lossc:13:38``."""
+        return place(node.span) if node.span is not None else ""
 
     @property
     def form(self) -> str:
@@ -164,20 +150,24 @@ def tie_rule(row: RowFamily) -> str:
 
 
 def count(row: RowFamily) -> str:
-    """How many comparisons a family has, in dims."""
+    """How many comparisons a family has, in dims; an upper bound where filters decide."""
     family = row.family
-    if family.mirrored is not None and family.conditions == frozenset():
-        p, _ = family.mirrored
-        others = [str(i.extent.size) for i in row.axes if i not in family.mirrored]
-        return " * ".join([*others, f"{p.extent.size} * ({p.extent.size} - 1) / 2"])
+    sizes = [str(index.extent.size) for index in row.axes]
+    everything = " * ".join(sizes) or "1"
     if family.stored.op == "const":
-        return " * ".join(str(i.extent.size) for i in row.axes) or "1"
-    letters = _letters(tuple(sorted(row.axes, key=lambda i: i.order)))
-    single = family.stored
-    if single.op == "ne" or (single.op == "not" and single.args[0].op == "eq"):
-        sizes = [str(i.extent.size) for i in row.axes]
+        return everything
+    if family.mirrored is not None and not family.conditions:
+        item = sizes[-1]
+        return " * ".join([*sizes[:-2], f"{item} * ({item} - 1) / 2"])
+    apart = family.stored
+    if apart.op == "ne" or (apart.op == "not" and apart.args[0].op == "eq"):
         return " * ".join([*sizes[:-1], f"({sizes[-1]} - 1)"])
-    return f"count[{letters} | {text(family.stored)}]"
+    return f"at most {everything}"
+
+
+def place(span: Span) -> str:
+    """``pckh.lossc:13:38``: the file's name is enough to find a spec again."""
+    return f"{PurePath(span.source.name).name}:{span.line}:{span.column}"
 
 
 def definitions(root: Node) -> list[tuple[str, Node]]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossc.grammar import syntax as ast
 from lossc.grammar.assemble import assemble
-from lossc.grammar.errors import Diagnostic, SpecError
+from lossc.grammar.errors import Diagnostic, SpecError, UnfinishedSpec, lost_names
 from lossc.grammar.source import Source, Span
 from lossc.grammar.tokens import oversized
 from lossc.grammar.words import GOALS, MAX_YAML_NODES
@@ -138,7 +138,7 @@ def read_yaml(source: Source) -> ast.Spec:
     spec, more = assemble(statements, Span(source, 0, end), whole=not found, yaml=True)
     found += more
     if found or spec is None:
-        raise SpecError(without_echoes(found))
+        raise UnfinishedSpec(without_echoes(found), spec, lost_names(found))
     return spec
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lossc.grammar.error_codes import RULES
 from lossc.grammar.source import Span
 
+if TYPE_CHECKING:
+    from lossc.grammar.syntax import Spec
+
 SHOWN = 20
+_NAME = re.compile(r"[A-Za-z_]\w*")
+# a statement of the DSL or an entry of a YAML document begins with a word at the line's head
+_BEGINS = re.compile(r"\s*[A-Za-z_]\w*(\s|\[|:|=|$)")
 _LONGEST_LINE = 160
 
 
@@ -76,6 +84,41 @@ class SpecError(LosscError):
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
+
+
+class UnfinishedSpec(SpecError):
+    """Some statements could not be read; what could be is in ``partial``, for further findings.
+
+    Args:
+        diagnostics: What could not be read.
+        partial: The spec without the broken statements, if enough of it is left.
+        lost: Names that the broken statements mention, so that nobody complains of their absence.
+    """
+
+    def __init__(
+        self,
+        diagnostics: Sequence[Diagnostic],
+        partial: Spec | None = None,
+        lost: frozenset[str] = frozenset(),
+    ):
+        super().__init__(diagnostics)
+        self.partial, self.lost = partial, lost
+
+
+def lost_names(diagnostics: Sequence[Diagnostic]) -> frozenset[str]:
+    """The names in the statements that ``diagnostics`` point at, from their first line on."""
+    names: set[str] = set()
+    for diagnostic in diagnostics:
+        span = diagnostic.span
+        if span is None:
+            continue
+        line = span.line
+        while line > 1 and not _BEGINS.match(span.source.line(line)):
+            line -= 1
+        last = span.source.position(span.end)[0]
+        for number in range(line, last + 1):
+            names.update(_NAME.findall(span.source.line(number)))
+    return frozenset(names)
 
 
 class InternalError(LosscError):

@@ -19,7 +19,7 @@ from lossc.grammar import syntax as ast
 from lossc.grammar.assemble import assemble
 from lossc.grammar.builder import Built
 from lossc.grammar.complaints import Fault, complain
-from lossc.grammar.errors import Diagnostic, SpecError
+from lossc.grammar.errors import Diagnostic, SpecError, UnfinishedSpec, lost_names
 from lossc.grammar.source import Source, Span
 from lossc.grammar.statement_builder import Builder, Statement
 from lossc.grammar.tokens import Place, Token, brackets, oversized, tokenise
@@ -84,7 +84,8 @@ def parse_specs(source: Source) -> tuple[ast.Spec, ...]:
             message = f"spec '{spec.name.id}' is given twice"
             found.append(Diagnostic(spec.name.span, "duplicate", message))
     if found:
-        raise SpecError(found)
+        partial = next(iter(twice.values())) if len(documents) == len(twice) == 1 else None
+        raise UnfinishedSpec(found, partial, lost_names(found))
     return tuple(twice.values())
 
 

@@ -67,7 +67,7 @@ def explain(
     elif how is Format.TEXT:
         print(compiled.stages)
     else:
-        columns = ("stage", "name", "expression", "count", "ties", "where")
+        columns = ("stage", "name", "expression", "condition", "count", "ties", "where")
         rows = ([row[column] for column in columns] for row in compiled.stages.rows())
         print_table(columns, rows, title=compiled.spec.name.id)
     if graph is not None:

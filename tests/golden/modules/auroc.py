@@ -15,10 +15,10 @@ This file needs torch and nothing else. The spec (sha256 5cd106480d0f677c):
 Its stages:
 
     score       score: real[n]
-    comparison  c1 = score[i] - score[j]   (where relevant[i] and not relevant[j]; count[i, j |
-                  relevant[i] and not relevant[j]] of them)
-    comparison  c2 = score[i] - score[j]   (where relevant[i] and not relevant[j]; count[i, j |
-                  relevant[i] and not relevant[j]] of them)
+    comparison  c1 = score[i] - score[j]   (where relevant[i] and not relevant[j]; at most n * n of
+                  them)
+    comparison  c2 = score[i] - score[j]   (where relevant[i] and not relevant[j]; at most n * n of
+                  them)
     binary      wins1 = sum[i, j] [c1 > 0]   (a tie is lost)
     binary      wins2 = sum[i, j] [c2 > 0]   (a tie is won)
     metric      evaluate = (0.5 * wins1 + 0.5 * wins2) / count[i, j | relevant[i] and not

@@ -16,13 +16,13 @@ This file needs torch and nothing else. The spec (sha256 7ab2ffdcb611cb96):
 Its stages:
 
     score       score: real[n]
-    comparison  c1 = score[j] - score[i]   (where relevant[i] and relevant[j] and not j == i;
-                  count[i, j | relevant[i] and relevant[j] and not j == i] of them)
-    comparison  c2 = score[i] - score[j]   (where relevant[i] and not relevant[j]; count[i, j |
-                  relevant[i] and not relevant[j]] of them)
+    comparison  c1 = score[j] - score[i]   (where relevant[i] and relevant[j] and not j == i; at
+                  most n * n of them)
+    comparison  c2 = score[i] - score[j]   (where relevant[i] and not relevant[j]; at most n * n of
+                  them)
     binary      wins1[i] = sum[j] [c1 > 0]   (a tie is won)
     binary      wins2[i] = sum[j] [c2 > 0]   (a tie is lost)
-    metric      hits[i] = sum[j | relevant[j]] [j == i] + wins1[i]
+    metric      hits[i] = [relevant[i]] + wins1[i]
     metric      false_[i] = count[j | not relevant[j]] - wins2[i]
     metric      evaluate = mean[i | relevant[i]] hits[i] / (hits[i] + false_[i]) else 0
     form        row-count; best configuration: every comparison won (by sign propagation)
@@ -187,13 +187,9 @@ class AveragePrecision(nn.Module):
         self, rows: Tensor, families: tuple[Family, ...], score: Tensor, relevant: Tensor
     ) -> Tensor:
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
-        n = score.shape[0]
         wins1, wins2 = split_rows(families, rows)
-        j_range = torch.arange(n, device=score.device)
-        i_range = torch.arange(n, device=score.device)
-        total = (relevant & (j_range == i_range.unsqueeze(-1))).sum(-1)
-        # hits[i] = sum[j | relevant[j]] [j == i] + wins1[i]
-        hits = total + wins1
+        # hits[i] = [relevant[i]] + wins1[i]
+        hits = relevant.long() + wins1
         # false_[i] = count[j | not relevant[j]] - wins2[i]
         false_ = (~relevant).sum(-1) - wins2
         ratio = divide(hits.to(score.dtype), hits + false_)

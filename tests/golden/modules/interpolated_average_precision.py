@@ -20,8 +20,8 @@ This file needs torch and nothing else. The spec (sha256 74dd17e47c1824d7):
 Its stages:
 
     score       score: real[n]
-    comparison  c1 = score[i] - score[j]   (where relevant[i] and not relevant[j]; count[i, j |
-                  relevant[i] and not relevant[j]] of them)
+    comparison  c1 = score[i] - score[j]   (where relevant[i] and not relevant[j]; at most n * n of
+                  them)
     binary      wins1[i] = sum[j] [c1 > 0]   (a tie is lost)
     metric      beaten[i] = count[j | not relevant[j]] - wins1[i]
     metric      f[r] = sort[i | relevant[i]] beaten[i] at r

@@ -23,9 +23,7 @@ Its stages:
     comparison  c1 = heatmap[b, q, y, x] - heatmap[b, q, y2, x2]   (where visible[b, q] and sqrt((x
                   - joint[b, q, 0]) ^ 2 + (y - joint[b, q, 1]) ^ 2) <= alpha * torso[b] and not
                   sqrt((x2 - joint[b, q, 0]) ^ 2 + (y2 - joint[b, q, 1]) ^ 2) <= alpha * torso[b];
-                  count[b, q, y, x, y2, x2 | visible[b, q] and sqrt((x - joint[b, q, 0]) ^ 2 + (y -
-                  joint[b, q, 1]) ^ 2) <= alpha * torso[b] and not sqrt((x2 - joint[b, q, 0]) ^ 2 +
-                  (y2 - joint[b, q, 1]) ^ 2) <= alpha * torso[b]] of them)
+                  at most n * k * h * w * h * w of them)
     binary      wins1[b, q, y, x] = sum[y2, x2] [c1 > 0]   (a tie is won where y < y2 or y == y2 and
                   x < x2)
     metric      evaluate = mean[b, q | visible[b, q]] [any[y, x | sqrt((x - joint[b, q, 0]) ^ 2 + (y

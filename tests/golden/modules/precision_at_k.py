@@ -17,10 +17,9 @@ Its stages:
 
     score       score: real[n]
     comparison  c1 = score[i] - score[j]   (where relevant[i] and i != j and (i < j or not
-                  relevant[j]); count[i, j | relevant[i] and i != j and (i < j or not relevant[j])]
-                  of them)
+                  relevant[j]); at most n * n of them)
     binary      wins1[i] = sum[j] [c1 > 0]   (a tie is won where not j < i)
-    metric      place[i] = 1 + sum[j] (1 + -1 * [j == i]) - wins1[i]
+    metric      place[i] = 1 + n - 1 - wins1[i]
     metric      evaluate = sum[i | relevant[i]] [place[i] <= k] / k
     form        row-count; best configuration: every comparison won (by sign propagation)
     surrogate   sigmoid + idw (temperature=1.0)
@@ -189,11 +188,8 @@ class PrecisionAtK(nn.Module):
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
         n = score.shape[0]
         (wins1,) = split_rows(families, rows)
-        j_range = torch.arange(n, device=score.device)
-        i_range = torch.arange(n, device=score.device)
-        part = -1 * (j_range == i_range.unsqueeze(-1)).long()
-        # place[i] = 1 + sum[j] (1 + -1 * [j == i]) - wins1[i]
-        place = 1 + (1 + part).sum(-1) - wins1
+        # place[i] = 1 + n - 1 - wins1[i]
+        place = 1 + n - 1 - wins1
         return self.defined((relevant & (place <= self.k)).sum(-1).to(score.dtype) / self.k)
 
     def prepare(self, score: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ Its stages:
     comparison  c1 = scores[i, label[i]] - scores[i, j]   (where not j == label[i]; n * (p - 1) of
                   them)
     binary      wins1[i] = sum[j] [c1 > 0]   (a tie is won where not j < label[i])
-    metric      above[i] = sum[j] (1 + -1 * [j == label[i]]) - wins1[i]
+    metric      above[i] = p - 1 - wins1[i]
     metric      evaluate = mean[i] [above[i] < k] else 0
     form        row-count; best configuration: every comparison won (by sign propagation)
     surrogate   sigmoid + idw (temperature=1.0)
@@ -181,10 +181,8 @@ class TopKAccuracy(nn.Module):
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
         p = scores.shape[1]
         (wins1,) = split_rows(families, rows)
-        j_range = torch.arange(p, device=scores.device)
-        part = -1 * (j_range == label.unsqueeze(-1)).long()
-        # above[i] = sum[j] (1 + -1 * [j == label[i]]) - wins1[i]
-        above = (1 + part).sum(-1) - wins1
+        # above[i] = p - 1 - wins1[i]
+        above = p - 1 - wins1
         average = (above < self.k).long().to(scores.dtype).mean(-1)
         return self.defined(otherwise(average, 0))
 

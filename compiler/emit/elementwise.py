@@ -21,7 +21,7 @@ _METHODS = frozenset(
         *("sin", "cos", "sign", "floor", "ceil", "round"),
     }
 )
-_MATH = {"exp", "log", "log2", "sqrt", "sin", "cos", "tanh"}
+_MATH = {"exp", "log", "log2", "sqrt", "sin", "cos", "tanh", "floor", "ceil"}
 
 
 class Elementwise(Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,3 +200,50 @@ def compile_once(name):
     if name not in _LOSSES:
         _LOSSES[name] = compile_spec(name).loss()
     return _LOSSES[name]
+
+
+def library(name):
+    """A spec of the language's library that is not bundled."""
+    text = (Path(__file__).parent.parent / "grammar" / "library.lossc").read_text(encoding="utf-8")
+    start = text.index(f"spec {name} ") if f"spec {name} " in text else text.index(f"spec {name}\n")
+    end = text.find("\nspec ", start)
+    return compile_spec(text[start : end if end > 0 else None])
+
+
+def test_other_metrics_written_in_the_language_are_scikit_learns():
+    balanced, beta, recall = (library(n) for n in ("balanced_accuracy", "f_beta", "recall"))
+    for scores, label in class_batches(7):
+        predicted = scores.numpy().argmax(1)
+        classes = np.unique(label.numpy())
+        want = np.mean([(predicted[label.numpy() == c] == c).mean() for c in classes])
+        assert balanced.metric(scores, label).item() == pytest.approx(want)
+    for score, relevant in ranking_batches(7):
+        above = (score > 0.5).numpy()
+        want = sk.f1_score(relevant, above, zero_division=0)
+        assert beta.metric(score, relevant).item() == pytest.approx(want)
+        want = sk.recall_score(relevant, above, zero_division=0)
+        assert recall.metric(score, relevant).item() == pytest.approx(want)
+
+
+def test_ignored_labels_do_not_count():
+    one = library("pixel_accuracy")
+    generator = torch.Generator().manual_seed(6)
+    for _ in range(50):
+        scores = torch.randint(3, (2, 4, 3, 3), generator=generator).double()
+        label = torch.randint(4, (2, 3, 3), generator=generator)
+        label[torch.rand(2, 3, 3, generator=generator) < 0.4] = 255
+        kept = (label != 255).numpy()
+        predicted = scores.numpy().argmax(1)
+        want = (predicted == label.numpy())[kept].mean() if kept.any() else 0
+        assert one.metric(scores, label).item() == pytest.approx(want)
+        assert one.refactored(scores, label).item() == pytest.approx(want)
+    scores.requires_grad_()
+    one.loss()(scores, label).backward()
+    assert scores.grad.isfinite().all()
+
+
+def test_the_selection_of_online_hard_example_mining_keeps_the_hardest_share():
+    one = library("ohem").loss(rho=0.5)
+    scores, label = torch.randn(10, 4, dtype=torch.float64), torch.randint(4, (10,))
+    each = torch.nn.functional.cross_entropy(scores, label, reduction="none")
+    assert one(scores, label).item() == pytest.approx(each.sort(descending=True).values[:5].mean())

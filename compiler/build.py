@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from lossc.compiler.building import Env, Value
-from lossc.compiler.calls import Calls
+from lossc.compiler.front.building import Env, Value
+from lossc.compiler.front.calls import Calls
+from lossc.compiler.front.names import Names
+from lossc.compiler.front.operators import Operators
+from lossc.compiler.front.order_statistics import OrderStatistics
+from lossc.compiler.front.params import bind_params
+from lossc.compiler.front.scope import Scope, Slot, open_scope
 from lossc.compiler.ir.graph import Graph, substitute
 from lossc.compiler.ir.node import Extent, Index, Node
-from lossc.compiler.names import Names
-from lossc.compiler.operators import Operators
-from lossc.compiler.order_statistics import OrderStatistics
-from lossc.compiler.params import bind_params
-from lossc.compiler.scope import Scope, Slot, open_scope
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import SpecError, UnfinishedSpec
 from lossc.grammar.load import load

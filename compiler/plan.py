@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from lossc.compiler.discrete import PASSES
-from lossc.compiler.families import find_families
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.ir.node import Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.ir.verify import OPERATIONS, REFACTORED, verify
 from lossc.compiler.passes.stable_logs import stable_logs
-from lossc.compiler.rows import RowFamily, count_rows
+from lossc.compiler.refactor.families import find_families
+from lossc.compiler.refactor.rows import RowFamily, count_rows
 from lossc.compiler.symbolic.atoms import Signs
 from lossc.grammar.errors import Diagnostic, SpecError
 

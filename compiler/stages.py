@@ -10,7 +10,7 @@ from lossc.compiler.ir.graph import labelled, topological
 from lossc.compiler.ir.node import Index, Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.plan import Plan
-from lossc.compiler.rows import RowFamily
+from lossc.compiler.refactor.rows import RowFamily
 from lossc.compiler.surrogate import SurrogatePlan
 from lossc.grammar import syntax as sx
 from lossc.grammar.source import Span

@@ -12,7 +12,7 @@ from lossc.compiler.emit.writer import Writer
 from lossc.compiler.ir.node import Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.plan import Plan
-from lossc.compiler.rows import RowFamily
+from lossc.compiler.refactor.rows import RowFamily
 
 
 class Methods:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lossc.compiler.front.operators import beats
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import Graph, rebuild, rewrite, substitute, topological
 from lossc.compiler.ir.node import DISCRETE_COMPARISONS, Index, Node
-from lossc.compiler.operators import beats
 
 
 def argmax_predicates(graph: Graph) -> Graph:

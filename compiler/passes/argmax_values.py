@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lossc.compiler.front.operators import beats
 from lossc.compiler.ir.graph import Graph, rebuild
 from lossc.compiler.ir.node import Node
-from lossc.compiler.operators import beats
 from lossc.compiler.passes.argmax_predicates import (
     beats_all_others,
     body_at,

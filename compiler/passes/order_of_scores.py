@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lossc.compiler.front.operators import beats
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import Graph, rewrite, substitute, topological
 from lossc.compiler.ir.node import Node
-from lossc.compiler.operators import beats
 from lossc.compiler.passes.comparisons import is_smooth
 
 _TURNED = {"gt": "lt", "lt": "gt", "ge": "le", "le": "ge"}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,36 @@ def test_page_shows_its_rule(page: Path) -> None:
 @pytest.mark.parametrize("rule", [rule for rule in RULES if RULES[rule].code < "L020"])
 def test_every_rule_of_reading_has_a_page(rule: str) -> None:
     assert any(page.stem == rule for page in PAGES)
+
+
+# rules that no text of a spec alone can break, by the test that breaks them
+ELSEWHERE = {
+    "bad-option": "compiler/test_runtime_errors.py",
+    "undefined-value": "compiler/test_runtime_errors.py",
+    "unknown-best": "compiler/test_validation.py",
+    "refactoring-differs": "compiler/test_validation.py",
+    "best-beaten": "compiler/test_validation.py",
+}
+NOT_RAISED_YET = {"unused-binder", "bad-use"}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_shown_somewhere(rule: str) -> None:
+    if rule in ELSEWHERE:
+        test = FOLDER.parent / ELSEWHERE[rule]
+        assert RULES[rule].code in test.read_text(encoding="utf-8")
+    elif rule not in NOT_RAISED_YET:
+        assert any(page.stem == rule or page.stem.startswith(f"{rule}-") for page in PAGES)
+
+
+def test_all_findings_are_in_the_order_of_the_file() -> None:
+    several = FOLDER / "meaning" / "wrong-kind-several.lossc"
+    lines = [int(line) for line in re.findall(r"lossc:(\d+):", shown(several))]
+    assert len(lines) == 7
+    assert lines == sorted(lines)
+    many = FOLDER / "meaning" / "unknown-name-many.lossc"
+    assert shown(many).count("error L012") == 20
+    assert shown(many).endswith("... and 5 more errors\n")
 
 
 def test_no_two_pages_share_a_text() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lossc.compiler.front.scope import Scope, Slot, children
 from lossc.compiler.ir.node import Extent
-from lossc.compiler.scope import Scope, Slot, children
 from lossc.grammar import syntax as sx
 from lossc.grammar.source import Span
 

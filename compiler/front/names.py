@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossc.compiler.building import Building, Env, Value
+from lossc.compiler.front.building import Building, Env, Value
 from lossc.compiler.ir.node import Extent, Kind, Node
 from lossc.grammar import syntax as sx
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from lossc.compiler.functions import FUNCTIONS
+from lossc.compiler.front.functions import FUNCTIONS
 from lossc.compiler.ir.graph import dependency_order
 from lossc.compiler.ir.node import Extent
 from lossc.grammar import syntax as sx

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from lossc.compiler.building import Building, Env
+from lossc.compiler.front.building import Building, Env
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Node
 from lossc.grammar import syntax as sx

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lossc.compiler.demand import Context
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import rebuild, rewrite, topological
 from lossc.compiler.ir.node import Node, conjuncts
+from lossc.compiler.refactor.demand import Context
 
 
 def split_by_filter(root: Node, make: NodeFactory, needed: dict[Node, list[Context]]) -> Node:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lossc.compiler.families import Family
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import rewrite
 from lossc.compiler.ir.node import Index, Node, conjuncts
+from lossc.compiler.refactor.families import Family
 from lossc.compiler.symbolic.atoms import Signs
 from lossc.compiler.symbolic.linear import linear_form
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossc.compiler.building import Building, Env
+from lossc.compiler.front.building import Building, Env
 from lossc.compiler.ir.node import Node
 from lossc.grammar import syntax as sx
 

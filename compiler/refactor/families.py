@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lossc.compiler.demand import Context, demands
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import rewrite, substitute, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
-from lossc.compiler.split import split_by_filter
+from lossc.compiler.refactor.demand import Context, demands
+from lossc.compiler.refactor.split import split_by_filter
 from lossc.compiler.symbolic.atoms import Signs
 from lossc.compiler.symbolic.directions import directions
 

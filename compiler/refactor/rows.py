@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lossc.compiler.families import Family
-from lossc.compiler.fixed_sums import count_of, fixed_sum
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import rebuild, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
-from lossc.compiler.row_uses import Use, find_use, raw_binaries, shared_columns
+from lossc.compiler.refactor.families import Family
+from lossc.compiler.refactor.fixed_sums import count_of, fixed_sum
+from lossc.compiler.refactor.row_uses import Use, find_use, raw_binaries, shared_columns
 from lossc.compiler.symbolic.atoms import Signs
 
 
@@ -43,7 +43,7 @@ def count_rows(
 
     Args:
         root: The goal over oriented binaries.
-        families: From :func:`lossc.compiler.families.find_families`.
+        families: From :func:`lossc.compiler.refactor.families.find_families`.
         make: Where new nodes come from.
         signs: What is known of leaves.
         dense: Keep every binary, even where counts would do.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lossc.compiler.front.ranges import Ranges
+from lossc.compiler.front.scope import Scope, Slot
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Index, Node
-from lossc.compiler.ranges import Ranges
-from lossc.compiler.scope import Scope, Slot
 from lossc.grammar import syntax as sx
 from lossc.grammar.source import Span
 

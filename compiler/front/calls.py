@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lossc.compiler.building import Building, Env, Value
-from lossc.compiler.functions import FUNCTIONS, OPERATIONS
+from lossc.compiler.front.building import Building, Env, Value
+from lossc.compiler.front.functions import FUNCTIONS, OPERATIONS
+from lossc.compiler.front.scope import free_names
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Index, Node, conjuncts
-from lossc.compiler.scope import free_names
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import closest, one_of
 from lossc.grammar.source import Span

@@ -65,7 +65,8 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
     if graph.goal == "loss":
         stable = stable_logs(graph)
         verify(stable.root, "stable_logs")
-        return Plan(stable, stable.root, (), signs, False, "")
+        message = undefined_message(graph) if _first_undefined(graph.root) else ""
+        return Plan(stable, stable.root, (), signs, False, message)
     refactored = graph
     for rewriting in PASSES:
         refactored = rewriting(refactored)
@@ -80,7 +81,7 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
                     family.binary.span,
                     "unknown-best",
                     f"whether winning {text(family.binary)} helps or hurts could not be derived",
-                    hint="add `truth score[i] = ...`: scores for which the metric is best",
+                    hint=f"add `truth {_ideal(graph)} = ...`: scores for which the metric is best",
                 )
             )
     root, rows = count_rows(root, families, graph.make, signs, dense or published_consistency)
@@ -88,6 +89,13 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
     return Plan(
         graph, root, rows, signs, uses_truth, undefined_message(graph), published_consistency
     )
+
+
+def _ideal(graph: Graph) -> str:
+    """``scores[i, j]``: the head of a truth statement for the first live input."""
+    entry = next(entry for entry in graph.spec.inputs if entry.kind.live)
+    letters = ", ".join("ijklmn"[place] for place in range(len(entry.kind.dims)))
+    return f"{entry.name.id}[{letters}]" if letters else entry.name.id
 
 
 def undefined_message(graph: Graph) -> str:
@@ -103,13 +111,18 @@ def undefined_message(graph: Graph) -> str:
     )
 
 
-def _first_undefined(node: Node) -> Node | None:
-    if node.op == "else":
-        return _first_undefined(node.args[1])
-    if node.op in ("mean", "min", "max", "div") and not (
-        node.op == "div" and node.args[1].op in ("const", "dim")
-    ):
-        return node
-    if node.op == "where":
-        return None
-    return next((found for arg in node.args if (found := _first_undefined(arg)) is not None), None)
+def _first_undefined(root: Node) -> Node | None:
+    """The outermost value that can be undefined and that no ``else`` catches."""
+    stack, seen = [root], {root}
+    while stack:
+        node = stack.pop()
+        if node.op in ("mean", "min", "max"):
+            return node
+        if node.op == "div" and node.args[1].op not in ("const", "dim"):
+            return node
+        args = node.args[1:] if node.op == "else" else () if node.op == "where" else node.args
+        for arg in reversed(args):
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return None

@@ -76,7 +76,8 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
     for family in families:
         rows, columns = layout(family)
         size = rows * ((columns + 31) // 32)
-        chunk = words[:, start : start + size].reshape((words.shape[0], rows, -1, 1))
+        shape = (words.shape[0], rows, (columns + 31) // 32, 1)
+        chunk = words[:, start : start + size].reshape(shape)
         bits = ((chunk >> shifts) & 1).flatten(-2)[..., :columns]
         parts.append(
             bits.reshape((words.shape[0], rows * columns)).bool() & family.stored.reshape(-1)
@@ -103,7 +104,7 @@ def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
             wanted = row_counts(family, family.stored).unsqueeze(-1)
             starts = 32 * torch.arange((columns + 31) // 32, device=words.device)
             kept = (1 << (wanted - starts).clamp(0, 32)) - 1
-            counts = count_ones(chunk.reshape((words.shape[0], rows, -1)) & kept)
+            counts = count_ones(chunk.reshape((words.shape[0], rows, (columns + 31) // 32)) & kept)
             parts.append(counts.sum(-1))
         start += size
     return torch.cat(parts, -1)

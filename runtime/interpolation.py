@@ -74,6 +74,8 @@ def interpolate_idw(
         soft.append((left - right).expand(family.stored.shape).reshape(-1))
         raw.append(binaries_of(family).reshape(-1))
     comparisons, now = torch.cat(soft), torch.cat(raw)
+    if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
+        return metric(dense_row_counts(families, now)) + comparisons.sum()
     with torch.no_grad():
         stored = torch.cat([family.stored.reshape(-1) for family in families])
         standing = where_we_stand(comparisons.detach(), stored, now, best, temperature)

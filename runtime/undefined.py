@@ -18,6 +18,13 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     return torch.where(value.isnan(), default, value)
 
 
+def square_root(value: Tensor) -> Tensor:
+    """The square root; its gradient at 0 is 0 and not infinite, as at the centre of a distance."""
+    positive = value > 0
+    root = torch.where(positive, value, 1).sqrt()
+    return torch.where(positive, root, torch.where(value == 0, 0, torch.nan))
+
+
 def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tensor:
     """The maximum over ``dims`` of what ``where`` selects; NaN if that is nothing.
 

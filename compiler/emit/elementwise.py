@@ -21,7 +21,7 @@ _METHODS = frozenset(
         *("sin", "cos", "sign", "floor", "ceil", "round"),
     }
 )
-_MATH = {"exp", "log", "log2", "sqrt", "sin", "cos", "tanh", "floor", "ceil"}
+_FUNCTIONAL = ("logsigmoid", "softplus")
 
 
 class Elementwise(Part):
@@ -80,21 +80,35 @@ class Elementwise(Part):
         if op == "detach":
             return (first.code, first.level) if first.scalar else (f"{first.atom}.detach()", 20)
         if op == "else":
+            if first.scalar:  # a size or a param is never undefined
+                return first.code, first.level
             return self.call("otherwise", *(v.code for v in values)), 20
         if op == "where":
             return self._where(values, scalar)
         if op in ("maximum", "minimum"):
             return self._extreme(op, values, scalar)
+        if scalar:
+            return self._of_number(op, first)
         if op in ("logsigmoid", "softplus"):
-            return f"functional.{op}({first.code})", 20
+            return f"functional.{op}({self.real(first).code})", 20
+        if op == "sqrt" and node.live:
+            return self.call("square_root", self.real(first).code), 20
         if op in _METHODS:
-            if scalar:
-                return (f"math.{op}({first.code})" if op in _MATH else f"{op}({first.code})"), 20
             if first.kind != "real" and op not in ("abs", "relu", "sign"):
                 first = self.real(first)
             code = f"{first.atom}.{op}()"
             return (f"{code}.long()" if op in ("floor", "ceil", "round") else code), 20
         raise AssertionError(f"no code for {op}")
+
+    def _of_number(self, op: str, number: Value) -> tuple[str, int]:
+        """A function of a size or a param: torch's own on a scalar, so that nothing overflows."""
+        if op in ("abs", "round"):
+            return f"{op}({number.code})", 20
+        if op in ("floor", "ceil"):
+            return f"math.{op}({number.code})", 20
+        value = f"torch.tensor(float({number.code}), dtype=torch.float64)"
+        function = f"functional.{op}({value})" if op in _FUNCTIONAL else f"{value}.{op}()"
+        return f"float({function})", 20
 
     def _where(self, values: list[Value], scalar: bool) -> tuple[str, int]:
         condition, yes, no = values

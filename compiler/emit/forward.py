@@ -39,7 +39,8 @@ def forward_lines(
     head = definition("def forward", ["self", *signature.typed()], " -> Tensor:", 0)
     prepare = _prepare_call(signature)
     if surrogate is None:
-        return [*head, *indented(['"""The loss: a scalar."""', prepare, *methods.expression()], 4)]
+        body = indented(['"""The loss: a scalar."""', prepare, *methods.expression()], 4)
+        return [*head, *body, *(["", *methods.defined()] if plan.undefined else [])]
     best = [f"best=self.best({signature.arguments}, families)"] if plan.uses_truth else []
     lines = [
         '"""The loss: a scalar. In training mode, every call draws new anchors."""',

@@ -9,6 +9,7 @@ from lossc.compiler.emit.signature import Signature
 from lossc.compiler.emit.text import definition, indented, quoted, wrapped
 from lossc.compiler.emit.value import Value, align
 from lossc.compiler.emit.writer import Writer
+from lossc.compiler.front.calls import may_be_undefined
 from lossc.compiler.ir.node import Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.plan import Plan
@@ -55,7 +56,10 @@ class Methods:
         """The statements of a differentiable ``loss``."""
         writer = self.writer()
         (value,) = writer.write(self.plan.graph.root)
-        body = [*writer.lines, f"return {self._tensor(value)}"]
+        result = self._tensor(value)
+        if self.plan.undefined:
+            result = f"self.defined({result})"
+        body = [*writer.lines, f"return {result}"]
         return [*self.signature.dim_lines("\n".join(body)), *body]
 
     def _tensor(self, value: Value) -> str:
@@ -79,9 +83,11 @@ class Methods:
             ],
             4,
         )
+        return [*lines, "", *self.defined()]
+
+    def defined(self) -> list[str]:
+        """The method that refuses an undefined value."""
         return [
-            *lines,
-            "",
             "def defined(self, value: Tensor) -> Tensor:",
             '    """``value``; a ValueError in eager mode where the spec leaves it undefined."""',
             "    if self.validate and not torch.compiler.is_compiling():",
@@ -165,6 +171,11 @@ class Methods:
         else:
             full = f"{stored.atom}.expand({shape})"
         sides = [f"{anchor}.new_tensor({s.code})" if s.scalar else s.code for s in (left, right)]
+        for place, node in enumerate((family.left, family.right)):
+            if may_be_undefined(node):  # a comparison with an undefined value does not hold
+                side = writer.assign("side", Value(sides[place], row.axes, "real")).code
+                full = f"({full}) & ~{side}.isnan()"
+                sides[place] = writer.call("otherwise", side, "0")
         parts = {"left": sides[0], "right": sides[1], "stored": full, "tie": tie.code}
         for name, code in parts.items():
             if len(f"{name}={code},") > 84:  # it stands 16 characters from the left

@@ -62,11 +62,11 @@ class Reductions(Part):
                 return self._mean(node, body, where, over, dims), "real"
             return (f"{body.atom}.mean({over})" if dims else body.code), "real"
         if op == "logsumexp":
+            body = self.real(body)
             if where is not None:
-                body = replace(
-                    body, code=f"{body.atom}.masked_fill(~{where.inside(14)}, -torch.inf)", level=20
-                )
-            return f"{self.real(body).atom}.logsumexp({over})", "real"
+                code = f"torch.where({where.code}, {body.code}, -torch.inf)"
+                body = replace(body, code=code, level=20)
+            return f"{body.atom}.logsumexp({over})", "real"
         if op == "prod":
             if where is not None:
                 body = replace(body, code=f"torch.where({where.code}, {body.code}, 1)", level=20)
@@ -80,15 +80,31 @@ class Reductions(Part):
 
     def _mean(self, node: Node, body: Value, where: Value, over: str, dims: tuple[int, ...]) -> str:
         total, _ = self._sum(body, where, over, dims)
-        count = f"{where.atom}.sum({over})" if dims else where.atom
-        selected = self.value(node.args[1]).axes
-        for index in node.bound:  # a filter that does not speak of an index selects all of it
-            if index not in selected and index in self.value(node.args[0]).axes:
-                count += f" * {self.factor(index.extent)}"
+        count = self._selected(node, dims)
         if len(total) + len(count) > LONG:
             total = self.assign("total", Value(total, (), "real")).code
             count = self.assign("count", Value(count, (), "int")).code
         return self.call("divide", total, count)
+
+    def _selected(self, node: Node, dims: tuple[int, ...]) -> str:
+        """How many values a filter selects, lined up with the reduced body."""
+        mask = self.value(node.args[1])
+        if mask.scalar:
+            mask = Value(f"torch.tensor({mask.code}, device={self.anchor}.device)", (), "bool")
+        both = union(self.value(node.args[0]), mask)
+        outer = tuple(axis for axis in both if axis not in node.bound)
+        kept = tuple(axis for axis in outer if axis in mask.axes)
+        inner = tuple(axis for axis in both if axis in node.bound and axis in mask.axes)
+        code = align(mask, kept + inner).atom
+        if inner:
+            over = str(tuple(range(-len(inner), 0))) if len(inner) > 1 else "-1"
+            code += f".sum({over})"
+        count = align(Value(code, kept, "int", batched=mask.batched), outer)
+        for index in both:  # a filter that does not speak of an index selects all of it
+            if index in node.bound and index not in mask.axes:
+                code = f"{count.inside(13)} * {self.factor(index.extent)}"
+                count = replace(count, code=code, level=13)
+        return count.code
 
     def _sum(
         self, body: Value, where: Value | None, over: str, dims: tuple[int, ...]

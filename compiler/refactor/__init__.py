@@ -1,1 +1,1 @@
-"""From a refactored graph to comparison families and row counts; ``compiler/plan.py`` is the way in."""
+"""From a refactored graph to families and row counts; ``compiler/plan.py`` is the way in."""

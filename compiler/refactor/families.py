@@ -90,7 +90,9 @@ def _family(make: NodeFactory, node: Node, contexts: list[Context], way: int) ->
     conditions = contexts[0] if len(contexts) == 1 else None
     if conditions is not None:
         conditions = frozenset(c for c in conditions if set(c.indices) <= own)
-    if mirror is None or (conditions is not None and _one_sided(make, conditions, mirror)):
+    if mirror is not None:
+        mirror = _mirror_rows(make, conditions, mirror)
+    if mirror is None:
         return Family(node, make.and_(needed, make.not_(same)), conditions, None, way)
     p, q = mirror
     swap = {p: make.at_index(q), q: make.at_index(p)}
@@ -128,11 +130,35 @@ def _mirror_indices(make: NodeFactory, node: Node) -> tuple[Index, Index] | None
     return (p, q) if p.order < q.order else (q, p)
 
 
-def _one_sided(make: NodeFactory, conditions: Context, mirror: tuple[Index, Index]) -> bool:
-    """Whether a comparison and its mirror image are never both needed: X(p) and not X(q)."""
+def _mirror_rows(
+    make: NodeFactory, conditions: Context | None, mirror: tuple[Index, Index]
+) -> tuple[Index, Index] | None:
+    """The two mirrored indices as (row, column), if each pair may be stored once.
+
+    Reading a stored pair the other way round enters it in the other row. That is right if this
+    row, where it is needed at all, needs that entry: what is asked of the column must be asked of
+    the row as well, and what is asked of both must hold both ways round.
+    """
+    if conditions is None:
+        return None
     p, q = mirror
     swap = {p: make.at_index(q), q: make.at_index(p)}
-    return any(make.not_(substitute(c, make, swap)) in conditions for c in conditions)
+    known = {_key(c) for c in conditions}
+    swapped = {c: substitute(c, make, swap) for c in conditions}
+    if any(make.not_(turned) in conditions for turned in swapped.values()):
+        return None  # X(p) and not X(q): a pair and its mirror image are never both needed
+    for row, column in ((p, q), (q, p)):
+        asked = [c for c in conditions if column in c.indices]
+        if all(_key(swapped[c]) in known for c in asked):
+            return row, column
+    return None
+
+
+def _key(condition: Node) -> object:
+    """Equal for conditions that mean the same: the sides of an equality have no order."""
+    if condition.op in ("eq", "ne"):
+        return condition.op, frozenset(condition.args)
+    return condition
 
 
 def _drop_impossible_self_comparisons(

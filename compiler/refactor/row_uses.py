@@ -110,9 +110,7 @@ def shared_columns(family: Family, direct: dict[Node, Use]) -> tuple[Index, ...]
     for node, _ in uses:
         columns &= set(node.bound)
     if family.mirrored is not None:
-        columns &= set(family.mirrored)
-        if len(columns) == 2:
-            columns = {family.mirrored[1]}
+        columns &= {family.mirrored[1]}
     if not columns or family.conditions is None:
         return ()
     wanted = {c for c in family.conditions if set(c.indices) & columns}

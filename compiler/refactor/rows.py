@@ -119,7 +119,9 @@ def _count(
         if negative:
             coefficient = make.const(-coefficient.number)
         won = make.arithmetic("mul", coefficient, _ones(make, number, row), node.span)
-        part = make.reduce("sum", rest, won, None, node.span)
+        # what the family's own filters say is in its counts; the rest of the filter is not
+        foreign = (c for c in conjuncts(where) if not set(c.indices) <= set(binary.indices))
+        part = make.reduce("sum", rest, won, make.and_(*foreign), node.span)
         total = make.arithmetic("sub" if negative else "add", total, part, node.span)
     if node.op == "sum":
         return total

@@ -1,6 +1,6 @@
 """The loss of the spec `bce`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 a1ee1311ecc31a90):
+This file needs torch and nothing else. The spec (sha256 23b5b6dcecb15e1b):
 
     spec bce
     doc "Binary cross entropy of the sigmoid, averaged over the batch, in nats."
@@ -10,13 +10,13 @@ This file needs torch and nothing else. The spec (sha256 a1ee1311ecc31a90):
     input relevant: bool[n]
 
     loss mean[i] -([relevant[i]] * log(sigmoid(score[i])) + (1 - [relevant[i]]) * log(1 -
-        sigmoid(score[i])))
+        sigmoid(score[i]))) else 0
 
 Its stages:
 
     score       score: real[n]
     loss        loss = mean[i] -([relevant[i]] * logsigmoid(score[i]) + (1 - [relevant[i]]) *
-                  logsigmoid(-score[i]))
+                  logsigmoid(-score[i])) else 0
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Bce(nn.Module):
         score, relevant = self.prepare(score, relevant)
         part = functional.logsigmoid(-score)
         part2 = relevant.long() * functional.logsigmoid(score)
-        return (-(part2 + (1 - relevant.long()) * part)).mean(-1)
+        average = (-(part2 + (1 - relevant.long()) * part)).mean(-1)
+        return otherwise(average, 0)
 
     def prepare(self, score: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
         """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""
@@ -117,3 +118,8 @@ def as_scores(value: Tensor) -> Tensor:
         value = value.float()
     limit = torch.finfo(value.dtype).max
     return value.clamp(-limit, limit)
+
+
+def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
+    """``value``, or ``default`` where it is undefined; the gradient there is 0."""
+    return torch.where(value.isnan(), default, value)

@@ -1,6 +1,6 @@
 """The loss of the spec `cross_entropy`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 48c8f8643e6c9dee):
+This file needs torch and nothing else. The spec (sha256 e976f3103ef2184d):
 
     spec cross_entropy
     doc "Cross entropy of the softmax, averaged over the batch, in nats."
@@ -9,12 +9,12 @@ This file needs torch and nothing else. The spec (sha256 48c8f8643e6c9dee):
     input scores: real[n, p]
     input label: int[n] in p
 
-    loss mean[i] (logsumexp[c] scores[i, c] - scores[i, label[i]])
+    loss mean[i] (logsumexp[c] scores[i, c] - scores[i, label[i]]) else 0
 
 Its stages:
 
     score       scores: real[n, p]
-    loss        loss = mean[i] (logsumexp[c] scores[i, c] - scores[i, label[i]])
+    loss        loss = mean[i] (logsumexp[c] scores[i, c] - scores[i, label[i]]) else 0
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CrossEntropy(nn.Module):
         """The loss: a scalar."""
         scores, label = self.prepare(scores, label)
         part = scores.gather(-1, label.unsqueeze(-1)).squeeze(-1)
-        return (scores.logsumexp(-1) - part).mean(-1)
+        return otherwise((scores.logsumexp(-1) - part).mean(-1), 0)
 
     def prepare(self, scores: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""
@@ -118,3 +118,8 @@ def as_scores(value: Tensor) -> Tensor:
         value = value.float()
     limit = torch.finfo(value.dtype).max
     return value.clamp(-limit, limit)
+
+
+def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
+    """``value``, or ``default`` where it is undefined; the gradient there is 0."""
+    return torch.where(value.isnan(), default, value)

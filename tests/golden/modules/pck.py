@@ -137,7 +137,7 @@ class Pck(nn.Module):
         # peak_1[b, q] = (argmax[y, x] heatmap[b, q, y, x]).y
         peak_1 = position // w
         powered = (peak_0 - joint[:, :, 0]) ** 2
-        root = (powered + (peak_1 - joint[:, :, 1]) ** 2).sqrt()
+        root = square_root(powered + (peak_1 - joint[:, :, 1]) ** 2)
         part = (root <= (self.alpha * torso).unsqueeze(-1)).long()
         total = torch.where(visible, part.to(heatmap.dtype), 0).sum((-2, -1))
         count = visible.sum((-2, -1))
@@ -368,6 +368,13 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     return torch.where(value.isnan(), default, value)
 
 
+def square_root(value: Tensor) -> Tensor:
+    """The square root; its gradient at 0 is 0 and not infinite, as at the centre of a distance."""
+    positive = value > 0
+    root = torch.where(positive, value, 1).sqrt()
+    return torch.where(positive, root, torch.where(value == 0, 0, torch.nan))
+
+
 class Family(NamedTuple):
     """All comparisons of one discrete decision.
 
@@ -588,7 +595,8 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
     for family in families:
         rows, columns = layout(family)
         size = rows * ((columns + 31) // 32)
-        chunk = words[:, start : start + size].reshape((words.shape[0], rows, -1, 1))
+        shape = (words.shape[0], rows, (columns + 31) // 32, 1)
+        chunk = words[:, start : start + size].reshape(shape)
         bits = ((chunk >> shifts) & 1).flatten(-2)[..., :columns]
         parts.append(
             bits.reshape((words.shape[0], rows * columns)).bool() & family.stored.reshape(-1)
@@ -615,7 +623,7 @@ def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
             wanted = row_counts(family, family.stored).unsqueeze(-1)
             starts = 32 * torch.arange((columns + 31) // 32, device=words.device)
             kept = (1 << (wanted - starts).clamp(0, 32)) - 1
-            counts = count_ones(chunk.reshape((words.shape[0], rows, -1)) & kept)
+            counts = count_ones(chunk.reshape((words.shape[0], rows, (columns + 31) // 32)) & kept)
             parts.append(counts.sum(-1))
         start += size
     return torch.cat(parts, -1)
@@ -685,6 +693,8 @@ def interpolate_idw(
         soft.append((left - right).expand(family.stored.shape).reshape(-1))
         raw.append(binaries_of(family).reshape(-1))
     comparisons, now = torch.cat(soft), torch.cat(raw)
+    if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
+        return metric(dense_row_counts(families, now)) + comparisons.sum()
     with torch.no_grad():
         stored = torch.cat([family.stored.reshape(-1) for family in families])
         standing = where_we_stand(comparisons.detach(), stored, now, best, temperature)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from lossc.compiler.build import build
+from lossc.compiler.front.constants import Constants
+from lossc.compiler.ir.graph import topological
+from lossc.compiler.ir.node import Extent
 from lossc.grammar import syntax as sx
 
 KINDS = ("random", "tied", "equal", "extreme", "masked", "full", "empty")
@@ -42,14 +46,49 @@ def batches(
         seed: The same seed gives the same batches.
     """
     generator = torch.Generator().manual_seed(seed)
+    least = least_sizes(spec, params)
     for number in range(count):
-        yield make_batch(spec, params, KINDS[number % len(KINDS)], generator)
+        yield make_batch(spec, params, KINDS[number % len(KINDS)], generator, least)
+
+
+def least_sizes(spec: sx.Spec, params: Mapping[str, int | float | str]) -> dict[str, int]:
+    """What the dims must be at least, for constant subscripts and for a decision to have options.
+
+    Raises:
+        SpecError: The spec is wrong.
+    """
+    graph = build(spec, params)
+    constants = Constants(graph.params)
+    least: dict[str, int] = {}
+
+    def note(extent: Extent, place: float) -> None:
+        if isinstance(extent.size, str):
+            size = int(place) - extent.low + 1 - extent.extra
+            least[extent.size] = max(least.get(extent.size, 0), size)
+
+    for node in topological([graph.root, *graph.truth.values()]):
+        if node.op == "argmax":
+            for index in node.bound:
+                note(index.extent, index.extent.low)
+        elif node.op == "at":
+            array = node.args[0]
+            extents = array.dims if array.op == "input" else [i.extent for i in array.bound]
+            for extent, at in zip(extents, node.args[1:], strict=True):
+                place = constants.value(at)
+                if place is not None:
+                    note(extent, place)
+    return least
 
 
 def make_batch(
-    spec: sx.Spec, params: dict[str, int | float | str], kind: str, generator: torch.Generator
+    spec: sx.Spec,
+    params: dict[str, int | float | str],
+    kind: str,
+    generator: torch.Generator,
+    least: Mapping[str, int] | None = None,
 ) -> Batch:
-    """One batch of a kind."""
+    """One batch of a kind, its dims at least as large as ``least`` says."""
+    least = least or {}
     widest = max(len(entry.kind.dims) for entry in spec.inputs)
     largest = _LARGEST.get(widest, 3)
     sizes: dict[str, int] = {}
@@ -59,8 +98,14 @@ def make_batch(
         for dim in dims:
             if isinstance(dim.size, str) and dim.size not in sizes:
                 # every dim has its own size, so that batches differ in what is counted
-                sizes[dim.size] = 1 + int(torch.randint(largest, (), generator=generator))
-    if kind == "empty" and isinstance(items, str) and not _is_bound(spec, items):
+                drawn = 1 + int(torch.randint(largest, (), generator=generator))
+                sizes[dim.size] = max(drawn, least.get(dim.size, 0))
+    if (
+        kind == "empty"
+        and isinstance(items, str)
+        and not _is_bound(spec, items)
+        and not least.get(items)
+    ):
         sizes[items] = 0
     return Batch(kind, {e.name.id: _fill(e, params, sizes, kind, generator) for e in spec.inputs})
 

@@ -7,17 +7,21 @@ from collections.abc import Iterable, Mapping
 
 from lossc.compiler.front.building import Env, Value
 from lossc.compiler.front.calls import Calls
-from lossc.compiler.front.names import Names
+from lossc.compiler.front.names import LONGEST_POINT, Names
 from lossc.compiler.front.operators import Operators
 from lossc.compiler.front.order_statistics import OrderStatistics
 from lossc.compiler.front.params import bind_params
-from lossc.compiler.front.scope import Scope, Slot, open_scope
+from lossc.compiler.front.scope import Scope, Slot, open_scope, uses_of
+from lossc.compiler.front.sizes import check_sizes
 from lossc.compiler.ir.graph import Graph, substitute
 from lossc.compiler.ir.node import Extent, Index, Node
+from lossc.compiler.passes.comparisons import has_gradient
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import SpecError, UnfinishedSpec
 from lossc.grammar.load import load
 from lossc.grammar.source import Span
+
+MOST_NESTED = 100  # definitions
 
 
 def build(
@@ -43,10 +47,11 @@ def build(
 
 
 def _refuse_what_is_not_compiled(scope: Scope) -> None:
-    """The language is ahead of the compiler in three statements, and says so."""
+    """The language is ahead of the compiler in a few statements, and says so."""
     spec = scope.spec
+    for use in spec.uses:
+        scope.error(use.span, "bad-use", "`use` is not compiled yet")
     for statements, what in (
-        (spec.uses, "`use`"),
         (spec.terms, "`term`"),
         (spec.schedules, "`schedule`"),
     ):
@@ -84,20 +89,43 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
 
     def graph(self) -> Graph:
         scope, spec = self.scope, self.scope.spec
+        if len(scope.order) > 1 and not self._nests_little():
+            raise SpecError(scope.errors)
         for name in scope.order:
             self.ranges.definition(scope.definitions[name])
         for truth in scope.truths:
             self.ranges.definition(truth)
         self.ranges.walk(spec.goal.body, {})
-        self.ranges.settle()
+        self.ranges.settle(spec.goal.span)
         for name in scope.order:
             self.definitions[name] = self.definition(scope.definitions[name])
         truths = {t.name.id: self.definition(t) for t in scope.truths}
         root = self.goal(spec.goal)
+        self.ranges.report_missing()
+        if not scope.errors:
+            check_sizes(
+                scope, [root, *(part for part in truths.values() if isinstance(part, Node))]
+            )
         if scope.errors:
             raise SpecError(scope.errors)
         arrays = {name: value for name, value in truths.items() if isinstance(value, Node)}
         return Graph(spec, root, spec.goal.kind, arrays, dict(scope.params), self.make)
+
+    def _nests_little(self) -> bool:
+        """Whether definitions that use definitions that use definitions come to an end soon."""
+        levels: dict[str, int] = {}
+        for name in self.scope.order:
+            definition = self.scope.definitions[name]
+            used = [levels[other] for other in uses_of(definition) if other in levels]
+            levels[name] = 1 + max(used, default=0)
+            if levels[name] > MOST_NESTED:
+                self.scope.error(
+                    definition.name.span,
+                    "too-large",
+                    f"over {MOST_NESTED} definitions stand one inside the other here",
+                )
+                return False
+        return True
 
     def goal(self, goal: sx.Goal) -> Node:
         root = self.number(goal.body, {})
@@ -107,7 +135,21 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
             return root
         if not root.live:
             self.scope.error(
-                goal.span, "not-live", f"the {goal.kind} expression depends on no live input"
+                goal.span,
+                "not-live",
+                f"the {goal.kind} expression depends on no live input",
+                hint="declare the input `real`, not `target real`"
+                if any(e.kind.type == "real" and e.kind.target for e in self.scope.spec.inputs)
+                else None,
+            )
+        elif goal.kind == "loss" and not has_gradient(root):
+            self.scope.error(
+                goal.span,
+                "not-live",
+                "no gradient of this loss reaches a live input",
+                hint="write `evaluate` or `minimize`: a decision in a loss is not relaxed"
+                if root.decided
+                else None,
             )
         elif goal.kind != "loss" and not root.decided:
             self.scope.error(
@@ -246,5 +288,7 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
                 kind = left.kind if left.kind == right.kind else "real"
                 return self.make("else", left, right, kind=kind, span=expr.span)
             case sx.Tuple(items=items):
+                if len(items) > LONGEST_POINT:
+                    return self.long_point(len(items), expr.span)
                 return tuple(self.number(item, env) for item in items)
         raise AssertionError(f"unknown construct {type(expr).__name__}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import torch
@@ -17,14 +17,15 @@ from lossc.compiler.emit.memory import load_module
 from lossc.compiler.emit.module import ModuleText, write_module
 from lossc.compiler.emit.signature import signature_of
 from lossc.compiler.emit.text import folded
+from lossc.compiler.front.params import plain
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.plan import Plan, make_plan
 from lossc.compiler.stages import Stages
-from lossc.compiler.surrogate import Given, SurrogatePlan, plan_surrogate
+from lossc.compiler.surrogate import OPTIONS, Given, SurrogatePlan, plan_surrogate, seed_number
 from lossc.compiler.validate import QUICK, Report, validate_refactoring
 from lossc.compiler.version import VERSION
 from lossc.grammar import syntax as sx
-from lossc.grammar.errors import NotAMetric
+from lossc.grammar.errors import InternalError, LosscError, NotAMetric, closest, one_of
 from lossc.grammar.format import to_dsl
 
 
@@ -67,18 +68,40 @@ class CompiledLoss:
         """The Python source of the loss: a module that needs only torch."""
         return self.module.source
 
-    def loss(self, **overrides: Any) -> nn.Module:
+    def loss(self, /, **overrides: Any) -> nn.Module:
         """The loss as an ``nn.Module``.
 
         Args:
             **overrides: Arguments of the generated class: params, ``temperature``, ``gradient``,
                 ``seed``, ...
+
+        Raises:
+            TypeError: There is no such option.
+            ValueError: An option's value is not a number, or out of range.
         """
-        arguments = {"validate": self._options.get("validate", True), **overrides}
+        given = self._arguments(overrides)
+        arguments = {"validate": self._options.get("validate", True), **given}
         made: nn.Module = _module_class(self.module)(**arguments)
         # what it takes to compile it again, for pickling
-        vars(made)["_lossc"] = (self.text, dict(self._options), overrides)
+        vars(made)["_lossc"] = (self.text, dict(self._options), given)
         return made
+
+    def _arguments(self, overrides: Mapping[str, object]) -> dict[str, object]:
+        """Options under their Python names, as Python numbers; a TypeError for unknown ones."""
+        params = signature_of(self.plan.graph).params
+        options = [*OPTIONS, "seed"] if self.surrogate is not None else []
+        known = {*params.values(), *options, "validate"}
+        given: dict[str, object] = {}
+        for name, value in overrides.items():
+            python = params.get(name, name)
+            if python not in known:
+                hint = closest(name, {*params, *options, "validate"})
+                raise TypeError(
+                    f"the loss of '{self.spec.name.id}' has no option '{name}'; "
+                    + (hint or one_of({*params, *options, "validate"}))
+                )
+            given[python] = plain(value)
+        return given
 
     @functools.cached_property
     def _eager(self) -> GeneratedMetric:
@@ -125,17 +148,59 @@ class CompiledLoss:
 
         Raises:
             SpecError: The two forms disagree; shows the smallest batch on which they do.
+            InternalError: The generated code broke down; shows the spec and the batch.
         """
-        return validate_refactoring(self.plan, self._eager, batches, seed)
+        watched: Watched | None = None
+        try:
+            watched = Watched(self._eager)
+            return validate_refactoring(self.plan, watched, batches, seed)
+        except LosscError:
+            raise
+        except Exception as error:
+            names = [entry.name.id for entry in self.spec.inputs]
+            raise InternalError(
+                f"the generated code of '{self.spec.name.id}' broke down: "
+                f"{type(error).__name__}: {error}\n{self.text}"
+                + (watched.shown(names) if watched is not None else "")
+            ) from error
 
     def __repr__(self) -> str:
         return f"CompiledLoss({self.spec.name.id}: {self.surrogate or 'differentiable'})"
 
 
+class Watched:
+    """A generated loss that keeps the batch that it was last called with."""
+
+    def __init__(self, loss: object):
+        vars(self).update(loss=loss, batch=())
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(vars(self)["loss"], name)
+        return functools.partial(self._call, value) if name in _OF_A_BATCH else value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(vars(self)["loss"], name, value)
+
+    def __call__(self, *inputs: Tensor) -> Any:
+        return self._call(vars(self)["loss"], *inputs)
+
+    def _call(self, method: Callable[..., Any], *inputs: Tensor) -> Any:
+        vars(self)["batch"] = inputs
+        return method(*inputs)
+
+    def shown(self, names: Iterable[str]) -> str:
+        """The batch, one input a line."""
+        batch = zip(names, vars(self)["batch"], strict=False)
+        return "\n".join(["\non this batch:", *(f"    {k} = {v.tolist()}" for k, v in batch)])
+
+
+_OF_A_BATCH = ("metric", "refactored", "comparisons", "prepare")
+
+
 def compile_spec(
     spec: str | os.PathLike[str],
     *,
-    params: Mapping[str, int | float | str] | None = None,
+    params: Mapping[str, object] | None = None,
     step: Given = None,
     interpolation: Given = None,
     squash: str | None = None,
@@ -157,26 +222,33 @@ def compile_spec(
         validate: Whether the loss checks its inputs in eager mode.
 
     Returns:
-        The compiled loss; its refactoring has been validated on random and adversarial batches.
+        The compiled loss; it has been tried on random and adversarial batches, on which a
+        metric's refactoring was found equal to it.
 
     Raises:
         SpecError: The spec or an option is wrong; all errors that could be found.
+        ValueError: The seed is not a whole number.
+        InternalError: The generated code broke down on a batch.
     """
-    graph = read_and_build(spec, params)
+    if params is not None and not isinstance(params, Mapping):
+        raise TypeError(f"params takes a mapping from names to values, not {type(params).__name__}")
+    params = {name: plain(value) for name, value in (params or {}).items()}
+    graph = read_and_build(spec, cast("dict[str, int | float | str]", params))
     options = {
-        "params": dict(params or {}),
+        "params": params,
         "step": step,
         "interpolation": interpolation,
         "squash": squash,
         "transform": transform,
-        "seed": seed,
+        "seed": seed_number(seed),
         "validate": validate,
     }
     surrogate = plan_surrogate(graph.spec, step, interpolation, squash, transform, seed)
     if graph.goal == "loss":
-        return CompiledLoss(graph, make_plan(graph), None, options)
-    plan = make_plan(graph, published_consistency=surrogate.published_consistency)
-    compiled = CompiledLoss(graph, plan, surrogate, options)
+        compiled = CompiledLoss(graph, make_plan(graph), None, options)
+    else:
+        plan = make_plan(graph, published_consistency=surrogate.published_consistency)
+        compiled = CompiledLoss(graph, plan, surrogate, options)
     compiled.check(QUICK)
     return compiled
 
@@ -184,11 +256,15 @@ def compile_spec(
 def rebuild_loss(
     text: str, options: dict[str, Any], overrides: dict[str, Any], state: dict[str, Any]
 ) -> nn.Module:
-    """A pickled loss: compiled again from its spec text, with its buffers and mode."""
+    """A pickled loss: compiled again from its spec text, with its buffers and attributes."""
     made = compile_spec(text, **options).loss(**overrides)
-    made.load_state_dict(state["state_dict"])
+    made.load_state_dict(state["state_dict"], assign=True)  # on their own device
     made.train(state["training"])
+    vars(made).update(state["attributes"])
     return made
+
+
+_OWN = {*vars(nn.Module()), "_lossc", "_compiled_call_impl"}
 
 
 @functools.cache
@@ -197,7 +273,12 @@ def _module_class(text: ModuleText) -> Any:
     generated = getattr(load_module(text), text.class_name)
 
     def reduce(self: nn.Module) -> tuple[Any, ...]:
-        state = {"state_dict": self.state_dict(), "training": self.training}
+        state = {
+            "state_dict": {name: value.clone() for name, value in self.state_dict().items()},
+            "training": self.training,
+            # params and options as they are now, and what the user added
+            "attributes": {k: v for k, v in vars(self).items() if k not in _OWN},
+        }
         return rebuild_loss, (*vars(self)["_lossc"], state)
 
     return type(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lossc.compiler.front.params import plain
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import Diagnostic, SpecError, closest, one_of
 from lossc.grammar.parser import parse_option
@@ -83,7 +84,9 @@ def plan_surrogate(
 
     Raises:
         SpecError: An unknown step, interpolation or option, or a value out of range.
+        ValueError: The seed is not a whole number.
     """
+    seed = seed_number(seed)
     values: dict[str, int | float | str] = {name: choice.default for name, choice in _ALL.items()}
     names = {"step": "sigmoid", "interpolation": "idw"}
     errors: list[Diagnostic] = []
@@ -102,6 +105,18 @@ def plan_surrogate(
     return SurrogatePlan(names["step"], names["interpolation"], values, seed)
 
 
+def seed_number(seed: object) -> int:
+    """A seed as a Python number.
+
+    Raises:
+        ValueError: It is not a whole number of 64 bits.
+    """
+    seed = plain(seed)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number of 64 bits, got {seed!r}")
+    return seed
+
+
 def _option(slot: str, given: str | Mapping[str, object]) -> sx.Option:
     if isinstance(given, str):
         return parse_option(given)
@@ -111,14 +126,13 @@ def _option(slot: str, given: str | Mapping[str, object]) -> sx.Option:
         )
     options = dict(given)
     name = options.pop("kind", None)
-    listed = ", ".join(f"{key} = {_literal(value)}" for key, value in options.items())
+    listed = ", ".join(f"{key} = {_literal(plain(value))}" for key, value in options.items())
     return parse_option(f"{name}({listed})" if listed else str(name))
 
 
 def _literal(value: object) -> str:
-    return (
-        str(value) if isinstance(value, (int, float)) or str(value).isidentifier() else f'"{value}"'
-    )
+    number = isinstance(value, (int, float))
+    return str(value) if number or str(value).isidentifier() else f'"{value}"'
 
 
 def _apply(

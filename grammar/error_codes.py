@@ -27,7 +27,7 @@ RULES: dict[str, Rule] = {
     "too-large": Rule(
         "L003",
         "too large or too deep",
-        "A spec has at most 200,000 characters and 20,000 words, numbers and signs, and an expression nests at most 100 deep, so that no text, however hostile, takes more than a second.",
+        "A spec has at most 200,000 characters and 20,000 words, numbers and signs, and an expression nests at most 100 deep, so that no text, however hostile, takes more than a second. A written range holds at most 4,096 numbers, a point 16, an input 8 dims of at most 65,536; an expression has at most 8 free indices and 16,777,216 values by its fixed dims; definitions nest at most 100 deep.",
     ),
     "bad-yaml": Rule(
         "L004",
@@ -42,7 +42,7 @@ RULES: dict[str, Rule] = {
     "bad-document": Rule(
         "L006",
         "wrong shape of document",
-        "A YAML spec is a mapping with the keys of `lossc schema`.",
+        "A YAML spec is a mapping with the keys that docs/language.md lists.",
     ),
     "unknown-key": Rule(
         "L007", "unknown key", "The document has a key that the format does not have."
@@ -96,11 +96,6 @@ RULES: dict[str, Rule] = {
         "L024",
         "wrong number of subscripts or arguments",
         "An input is subscripted once for each of its dims, a function called with all of its arguments.",
-    ),
-    "unused-binder": Rule(
-        "L025",
-        "binder not used",
-        "A definition's index does not occur in its body and has no written range.",
     ),
     "target-argmax": Rule(
         "L026",

@@ -45,6 +45,7 @@ def loss(
 
     Raises:
         SpecError: The spec, or an option, is wrong.
+        ValueError: The seed is not a whole number.
     """
     return compile(
         name,
@@ -75,6 +76,7 @@ def compile(
 
     Raises:
         SpecError: The spec, or an option, is wrong.
+        ValueError: The seed is not a whole number.
     """
     return compile_spec(
         name,

@@ -79,18 +79,23 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def check_number(
     name: str,
-    value: float,
+    value: object,
     low: float,
     high: float,
     closed_low: bool = True,
     closed_high: bool = True,
+    whole: bool = False,
 ) -> None:
-    """Raises ValueError unless an option lies in its interval."""
+    """Raises ValueError unless an option is a number in its interval, and whole if it must be."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name}: expected a number, got {value!r}")
     above = value >= low if closed_low else value > low
     beneath = value <= high if closed_high else value < high
     if not (above and beneath):
         interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
         raise ValueError(f"{name}: expected a number in {interval}, got {value}")
+    if whole and not isinstance(value, int):
+        raise ValueError(f"{name}: expected a whole number, got {value}")
 
 
 def as_scores(value: Tensor) -> Tensor:

@@ -61,6 +61,9 @@ class Elementwise(Part):
             and not values[1].scalar
         ):
             return self.call("divide", *(v.code for v in values)), 20
+        if op == "div" and scalar and node.args[1].op != "const":
+            quotient = f"{first.inside(13)} / {values[1].inside(14)}"
+            return f"{quotient} if {values[1].inside(2)} else math.nan", 1
         if op in ("and", "or") and scalar:
             return f"{first.inside(4)} {op} {values[1].inside(4)}", 3
         if op in _OPERATORS:
@@ -80,8 +83,9 @@ class Elementwise(Part):
         if op == "detach":
             return (first.code, first.level) if first.scalar else (f"{first.atom}.detach()", 20)
         if op == "else":
-            if first.scalar:  # a size or a param is never undefined
-                return first.code, first.level
+            if scalar:
+                default, number = values[1].inside(2), first.inside(2)
+                return f"{default} if math.isnan({first.code}) else {number}", 1
             return self.call("otherwise", *(v.code for v in values)), 20
         if op == "where":
             return self._where(values, scalar)

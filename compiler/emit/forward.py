@@ -21,12 +21,13 @@ def option_lines(surrogate: SurrogatePlan) -> tuple[list[str], list[str]]:
         else:
             kind = "int" if option.whole else "float"
             arguments.append(f"{name}: {kind} = {value!r}")
-            low, closed = option.low, option.closed
-            body.append(
-                f'check_number({quoted(name)}, {name}, {low!r}, float("inf"), {closed}, False)'
+            checked = [quoted(name), name, f"{option.low!r}", 'float("inf")', f"{option.closed}"]
+            body += definition(
+                "check_number", [*checked, "False", *(["True"] if option.whole else [])], "", 0
             )
         body.append(f"self.{name} = {name}")
     arguments.append(f"seed: int = {surrogate.seed!r}")
+    body.append('check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)')
     body.append('self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))')
     body.append('self.register_buffer("step", torch.tensor(0, dtype=torch.long))')
     return arguments, body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import inf
 
 from lossc.compiler.emit.forward import forward_lines, option_lines
 from lossc.compiler.emit.methods import Methods
@@ -40,9 +41,8 @@ def write_module(plan: Plan, surrogate: SurrogatePlan | None, head: str) -> Modu
         head: The docstring: spec, hash, stages.
     """
     signature = signature_of(plan.graph)
-    taken = set(runtime_names())
-    name = identifier(class_name(plan.graph.spec.name.id), taken)
-    function = identifier(plan.graph.spec.name.id, taken | {name})
+    name = class_name(plan.graph.spec.name.id)
+    function = identifier(plan.graph.spec.name.id, {name})
     methods = Methods(plan, signature)
     body = _class(plan, surrogate, signature, methods, name)
     functional = _function(surrogate, signature, name, function)
@@ -155,10 +155,12 @@ def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> 
         value = signature.values[name]
         arguments.append(_option(python, value))
         range_ = bounds[name]
+        low, high, closed = -inf, inf, (True, True)
         if range_ is not None:
-            low, high = (_number(end) for end in (range_.low, range_.high))
-            closed = f"{range_.closed_low}, {range_.closed_high}"
-            body.append(f"check_number({quoted(python)}, {python}, {low}, {high}, {closed})")
+            low, high, closed = range_.low, range_.high, (range_.closed_low, range_.closed_high)
+        checked = [quoted(python), python, _number(low), _number(high), *map(str, closed)]
+        whole = ["True"] if isinstance(value, int) else []
+        body += definition("check_number", [*checked, *whole], "", 0)
         body.append(f"self.{python} = {python}")
     if surrogate is not None:
         more_arguments, more_body = option_lines(surrogate)
@@ -170,11 +172,11 @@ def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> 
 
 
 def _option(name: str, value: int | float) -> str:
-    return f"{name}: {'int' if isinstance(value, int) else 'float'} = {value!r}"
+    return f"{name}: {'int' if isinstance(value, int) else 'float'} = {_number(value)}"
 
 
 def _number(value: float) -> str:
-    if value in (float("inf"), float("-inf")):
+    if value in (inf, -inf):
         return f'float("{value}")'
     return repr(value)
 
@@ -184,7 +186,8 @@ def _prepare(signature: Signature) -> list[str]:
     returned = f"tuple[{', '.join(['Tensor'] * count)}]"
     head = definition("def prepare", ["self", *signature.typed()], f" -> {returned}:", 0)
     body = signature.prepare()
-    body = [*signature.dim_lines("\n".join(line for line in body if "new_full" in line)), *body]
+    dims = signature.dim_lines("\n".join(line for line in body if "new_full" in line))
+    body = [*signature.needed(), *dims, *body]
     doc = (
         '"""Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""'
     )
@@ -205,8 +208,7 @@ def _function(
         f"def {function}", [*arguments, *(["*", *params] if params else [])], " -> Tensor:", 0
     )
     doc = f'"""The loss as a function; ``{name}`` keeps the options and the step."""'
-    taken = {"seed", *signature.inputs.values(), *signature.params.values()}
-    loss, value = identifier("loss", taken), identifier("value", taken)
+    loss = identifier("loss", {*signature.inputs.values(), *signature.params.values()})
     made = definition(f"{loss} = {name}", passed, "", 4)
-    called = definition(f"{value}: Tensor = {loss}", [signature.arguments], "", 4)
-    return [*head, "    " + doc, *made, *called, f"    return {value}"]
+    called = definition(f"value: Tensor = {loss}", [signature.arguments], "", 4)
+    return [*head, "    " + doc, *made, *called, "    return value"]

@@ -6,54 +6,71 @@ import builtins
 import keyword
 import re
 
-RESERVED = frozenset(
+from torch import nn
+
+from lossc.compiler.emit.runtime_source import runtime_names
+from lossc.compiler.surrogate import COMPILE_TIME, OPTIONS
+
+_IMPORTED = (
+    *("annotations", "functional", "math", "nn", "torch"),
+    *("Callable", "NamedTuple", "Tensor"),
+)
+_METHODS = (
+    *("forward", "metric", "defined", "refactored", "comparisons", "evaluate_binaries"),
+    *("families", "best", "items", "metric_of_rows", "prepare"),
+)
+# what the methods call their own variables, and what a loss keeps besides its params and options
+_LOCALS = (
+    "self",
+    "cls",
+    "sizes",
+    "counts",
+    "rows",
+    "binaries",
+    "value",
+    "ideal",
+    "dtype",
+    "device",
+)
+_ATTRIBUTES = ("seed", "step", "validate", "goal", "_lossc")
+
+RESERVED: frozenset[str] = frozenset(
     {
         *keyword.kwlist,
         *keyword.softkwlist,
         *dir(builtins),
-        "self",
-        "cls",
-        "torch",
-        "nn",
-        "functional",
-        "Tensor",
+        *dir(nn.Module),
+        *vars(nn.Module()),
+        *runtime_names(),
+        *OPTIONS,
+        *COMPILE_TIME,
+        *_IMPORTED,
+        *_METHODS,
+        *_LOCALS,
+        *_ATTRIBUTES,
     }
-    | {
-        "math",
-        "annotations",
-        "dtype",
-        "device",
-        "families",
-        "rows",
-        "seed",
-        "step",
-        "validate",
-        "forward",
-        "metric",
-    }
-    | {
-        "training",
-        "comparisons",
-        "refactored",
-        "parameters",
-        "buffers",
-        "modules",
-        "to",
-        "float",
-        "double",
-        "half",
-    }
-    | {"temperature", "good", "bad", "nearby", "power", "gradient", "squash", "goal"}
 )
+_WINS = re.compile(r"wins\d+")  # the counts of each family
+_IDEAL = "ideal_"  # begins the ideal scores of an input
 
 
 def identifier(name: str, taken: set[str] | frozenset[str] = frozenset()) -> str:
-    """A valid identifier for ``name``: itself, or with underscores appended."""
+    """A valid identifier for ``name``: itself, or with underscores appended.
+
+    >>> [identifier(name) for name in ("scores", "class", "_", "__x", "2d", "wins1", "ideal_score")]
+    ['scores', 'class_', 'blank', 'x_', '_2d', 'wins1_', 'own_ideal_score']
+    """
     fresh = re.sub(r"\W", "_", name)
-    if not fresh or fresh[0].isdigit():
+    if not fresh.strip("_"):
+        fresh = "blank"
+    elif fresh.startswith("__"):  # Python renames those inside a class
+        fresh = fresh.lstrip("_") + "_"
+    if fresh[0].isdigit():
         fresh = "_" + fresh
-    while fresh in RESERVED or fresh in taken or fresh.startswith("__"):
-        fresh = fresh.lstrip("_") + "_" if fresh.startswith("__") else fresh + "_"
+    if fresh.startswith(_IDEAL):
+        fresh = "own_" + fresh
+    while fresh in RESERVED or fresh in taken or _WINS.fullmatch(fresh):
+        fresh += "_"
     return fresh
 
 

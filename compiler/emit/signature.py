@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lossc.compiler.emit.names import identifier
+from lossc.compiler.emit.names import class_name, identifier
 from lossc.compiler.emit.text import quoted
 from lossc.compiler.ir.graph import Graph
 from lossc.grammar import syntax as sx
@@ -39,11 +39,23 @@ class Signature:
         return ", ".join(self.inputs.values())
 
     def typed(self) -> list[str]:
-        """``scores: Tensor``, optional ones last as they were declared."""
-        optional = {
-            e.name.id: " | None = None" for e in self.spec.inputs if e.kind.default is not None
-        }
-        return [f"{name}: Tensor{optional.get(key, '')}" for key, name in self.inputs.items()]
+        """``scores: Tensor``; from the first optional one on, Python wants defaults for all."""
+        optional, arguments = False, []
+        for entry in self.spec.inputs:
+            optional = optional or entry.kind.default is not None
+            default = " | None = None" if optional else ""
+            arguments.append(f"{self.inputs[entry.name.id]}: Tensor{default}")
+        return arguments
+
+    def needed(self) -> list[str]:
+        """Complaints of required inputs that follow an optional one and were left out."""
+        lines = []
+        for entry, argument in zip(self.spec.inputs, self.typed(), strict=True):
+            if entry.kind.default is None and argument.endswith("None"):
+                name = self.inputs[entry.name.id]
+                message = quoted(f"{name}: this input cannot be left out")
+                lines += [f"if {name} is None:", f"    raise ValueError({message})"]
+        return lines
 
     def plain(self) -> list[str]:
         return [f"{name}: Tensor" for name in self.inputs.values()]
@@ -66,12 +78,23 @@ class Signature:
         """The body of ``prepare``: checks in eager mode, then dtypes."""
         lines = ["if self.validate and not torch.compiler.is_compiling():"]
         lines.append("    sizes: dict[str, int] = {}")
+        known: set[str | int] = set()  # dims whose sizes have been entered for certain
+        later: list[str] = []
         for entry in self.spec.inputs:
             name, kind = self.inputs[entry.name.id], entry.kind
-            block = self._checks(entry, name)
+            block = self._shape(entry, name)
+            if kind.default is None:
+                known |= {dim.size for dim in kind.dims}
+            values = self._values(entry, name)
+            if kind.below is None or isinstance(kind.below.size, int) or kind.below.size in known:
+                block.append(values)
+                values = ""
             if kind.default is not None:
                 block = [f"if {name} is not None:", *("    " + line for line in block)]
+                values = values and f"if {name} is not None:\n    {values}"
             lines += ["    " + line for line in block]
+            later += values.split("\n") if values else []
+        lines += ["    " + line for line in later]
         for entry in self.spec.inputs:
             lines += self._default(entry)
         for entry in self.spec.inputs:
@@ -83,27 +106,26 @@ class Signature:
         lines.append(f"return {self.arguments}" + ("," if len(self.inputs) == 1 else ""))
         return lines
 
-    def _checks(self, entry: sx.Input, name: str) -> list[str]:
+    def _shape(self, entry: sx.Input, name: str) -> list[str]:
         kind = entry.kind
         dims = ", ".join(
             quoted(d.size) if isinstance(d.size, str) else str(d.size) for d in kind.dims
         )
         comma = "," if len(kind.dims) == 1 else ""
-        lines = [f"check_shape({quoted(name)}, {name}, ({dims}{comma}), sizes)"]
+        return [f"check_shape({quoted(name)}, {name}, ({dims}{comma}), sizes)"]
+
+    def _values(self, entry: sx.Input, name: str) -> str:
+        kind = entry.kind
         if kind.type == "real":
-            lines.append(f"check_real({quoted(name)}, {name}, {kind.live})")
-        elif kind.type == "bool":
-            lines.append(f"check_flag({quoted(name)}, {name})")
-        else:
-            below = "None"
-            if kind.below is not None:
-                size = kind.below.size
-                below = str(size) if isinstance(size, int) else f"sizes[{quoted(size)}]"
-            ignore = (
-                f"int(self.{self.params[kind.ignore.id]})" if kind.ignore is not None else "None"
-            )
-            lines.append(f"check_index({quoted(name)}, {name}, {below}, {ignore})")
-        return lines
+            return f"check_real({quoted(name)}, {name}, {kind.live})"
+        if kind.type == "bool":
+            return f"check_flag({quoted(name)}, {name})"
+        below = "None"
+        if kind.below is not None:
+            size = kind.below.size
+            below = str(size) if isinstance(size, int) else f"sizes[{quoted(size)}]"
+        ignore = f"int(self.{self.params[kind.ignore.id]})" if kind.ignore is not None else "None"
+        return f"check_index({quoted(name)}, {name}, {below}, {ignore})"
 
     def _default(self, entry: sx.Input) -> list[str]:
         if entry.kind.default is None:
@@ -135,7 +157,7 @@ class Signature:
 def signature_of(graph: Graph) -> Signature:
     """The names of a graph's spec in Python, free of clashes."""
     spec = graph.spec
-    taken: set[str] = set()
+    taken = {class_name(spec.name.id)}  # the functional form calls it
 
     def fresh(name: str) -> str:
         python = identifier(name, taken)
@@ -149,5 +171,6 @@ def signature_of(graph: Graph) -> Signature:
     dims = {symbol: fresh(symbol) for symbol in sorted(symbols)}
     numeric = {name: value for name, value in graph.params.items() if not isinstance(value, str)}
     params = {name: fresh(name) for name in numeric}
-    anchor = next(inputs[entry.name.id] for entry in spec.inputs if entry.kind.live)
+    live = [entry for entry in spec.inputs if entry.kind.live]
+    anchor = inputs[next((e for e in live if e.kind.default is None), live[0]).name.id]
     return Signature(spec, inputs, dims, params, numeric, anchor)

@@ -63,6 +63,9 @@ class Writer(Access, Reductions, Orders, Elementwise):
                 self.uses[arg] = self.uses.get(arg, 0) + 1
         for root in roots:
             self.uses[root] = self.uses.get(root, 0) + 1
+        for node in topological(list(roots)):
+            if node.op == "define":  # in order, so that a long chain of them is no deep recursion
+                self.value(node)
         return [self.value(root) for root in roots]
 
     def value(self, node: Node) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lossc.compiler.front.building import Building, Env, Value
 from lossc.compiler.front.functions import FUNCTIONS, OPERATIONS
+from lossc.compiler.front.properties import may_be_undefined as may_be_undefined
 from lossc.compiler.front.scope import free_names
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Index, Node, conjuncts
@@ -61,7 +62,8 @@ class Calls(Building):
             kind = "int" if all(arg.kind == "int" for arg in args) else "real"
         op = {"max": "maximum", "min": "minimum"}.get(name, name)
         decided = True if function.discrete and any(arg.live for arg in args) else None
-        return self.make(op, *args, kind=kind, span=call.span, decided=decided)
+        node = self.make(op, *args, kind=kind, span=call.span, decided=decided)
+        return self.no_number(call.span) if self.fails(node) else node
 
     def _distance(self, call: sx.Call, env: Env) -> Node:
         points = [self.value(arg, env) for arg in call.args]
@@ -193,17 +195,6 @@ class Calls(Building):
         return picked[0] if len(picked) == 1 else picked
 
 
-def may_be_undefined(node: Node) -> bool:
-    """Whether a division or an empty reduction could, by its form, leave a value undefined."""
-    if node.op == "else":
-        return may_be_undefined(node.args[1])
-    if node.op == "div" and node.args[1].op not in ("const", "dim"):
-        return True
-    if node.op in ("mean", "min", "max", "sort"):
-        return True
-    return any(may_be_undefined(arg) for arg in node.args)
-
-
 def _split(make: NodeFactory, where: Node) -> tuple[Node, Node]:
     """The conjuncts of a filter that are fixed, and those that are live."""
     fixed = [part for part in conjuncts(where) if not part.live]
@@ -214,9 +205,12 @@ def _split(make: NodeFactory, where: Node) -> tuple[Node, Node]:
 def _order_in(body: Node, bound: tuple[Index, ...]) -> tuple[Index, ...]:
     """``bound`` in the order in which the indices first occur in ``body``."""
     seen: list[Index] = []
-    stack = [body]
+    stack, done = [body], set[Node]()
     while stack:
         node = stack.pop()
+        if node in done:
+            continue
+        done.add(node)
         if node.op == "index" and node.index in bound and node.index not in seen:
             seen.append(node.index)
         stack.extend(reversed(node.args))

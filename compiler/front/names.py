@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from lossc.compiler.front.building import Building, Env, Value
+from lossc.compiler.front.constants import is_fixed
 from lossc.compiler.ir.node import Extent, Kind, Node
 from lossc.grammar import syntax as sx
+from lossc.grammar.source import Span
+
+LONGEST_POINT = 16
+LARGEST_SUBSCRIPT = 4096
 
 
 class Names(Building):
@@ -55,6 +60,8 @@ class Names(Building):
                 and isinstance(missing[0].size, int)
                 and (indices or len(extents) == 1)
             ):
+                if missing[0].size > LONGEST_POINT:
+                    return self.long_point(missing[0].size, access.span)
                 places = range(missing[0].size)
                 return tuple(
                     self._at(array, [*indices, self.make.const(p)], access) for p in places
@@ -62,6 +69,7 @@ class Names(Building):
             if len(indices) != len(extents):
                 self._arity(access, len(extents), ", ".join(str(e) for e in extents))
                 return self.placeholder
+            self._within(access, indices, extents)
             return self._at(array, indices, access)
         if name.id in self.scope.definitions:
             value = self.definitions.get(name.id, self.placeholder)
@@ -71,6 +79,7 @@ class Names(Building):
                 letters = ", ".join(i.name for i in first.bound)
                 self._arity(access, count, letters)
                 return self.placeholder
+            self._within(access, indices, tuple(index.extent for index in first.bound))
             if isinstance(value, tuple):
                 return tuple(self._at(part, indices, access) for part in value)
             return self._at(value, indices, access) if value.op == "define" else value
@@ -81,6 +90,30 @@ class Names(Building):
         else:
             self.scope.unknown(name.span, name.id, set(env))
         return self.placeholder
+
+    def long_point(self, count: int, span: Span) -> Node:
+        self.scope.error(
+            span, "too-large", f"a point has at most {LONGEST_POINT} numbers, not {count}"
+        )
+        return self.placeholder
+
+    def _within(self, access: sx.Access, indices: list[Node], extents: tuple[Extent, ...]) -> None:
+        """Says where a constant subscript is none of the values of its index."""
+        for expr, node, extent in zip(access.indices, indices, extents, strict=False):
+            place = self.constants.value(node) if node is not self.placeholder else None
+            if place is None or not is_fixed(node):
+                continue
+            high = extent.low + extent.size + extent.extra if isinstance(extent.size, int) else None
+            if place < extent.low or (high is not None and place >= high):
+                self.scope.error(
+                    expr.span,
+                    "dim-clash",
+                    f"subscript {place} of '{access.name.id}' is outside {_values(extent)}",
+                )
+            elif place > LARGEST_SUBSCRIPT:
+                self.scope.error(
+                    expr.span, "too-large", f"a written subscript is at most {LARGEST_SUBSCRIPT:,}"
+                )
 
     def _arity(self, access: sx.Access, count: int, letters: str) -> None:
         name, given = access.name.id, len(access.indices)
@@ -102,4 +135,27 @@ class Names(Building):
             )
         elif node.live and not node.decided:
             self.scope.error(expr.span, "wrong-kind", "a live value cannot be a subscript")
+        elif (name := _unbounded(node)) is not None:
+            self.scope.error(
+                expr.span,
+                "wrong-kind",
+                f"nothing says that the values of '{name}' are subscripts",
+                hint="declare its range: int[n] in p",
+            )
         return node
+
+
+def _unbounded(node: Node) -> str | None:
+    """The int input whose values a subscript is, where it declares no range."""
+    while node.op in ("at", "define"):
+        array = node.args[0]
+        if array.op == "input":
+            return array.name if array.kind == "int" and array.below is None else None
+        node = array
+    return None
+
+
+def _values(extent: Extent) -> str:
+    if isinstance(extent.size, int) or extent.low > 0:
+        return str(extent)
+    return f"{extent.low}..{extent} - 1" if extent.extra == 0 else str(extent)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from dataclasses import replace
 
 from lossc.compiler.front.building import Building, Env
+from lossc.compiler.front.constants import LARGEST_BITS, LARGEST_EXPONENT, bits, fold
+from lossc.compiler.front.properties import is_plain
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Node
 from lossc.grammar import syntax as sx
@@ -34,19 +35,56 @@ class Operators(Building):
     def arithmetic(self, expr: sx.Arithmetic, env: Env) -> Node:
         left, right = self.number(expr.left, env), self.number(expr.right, env)
         if left.op == right.op == "const":
-            folded = _fold(expr.op, left.value, right.value)
+            folded = fold(_ARITHMETIC[expr.op], left.number, right.number)
             if folded is None:
+                return self.no_number(expr.span)
+            return self.make.const(folded, expr.span)
+        node = self.make.arithmetic(_ARITHMETIC[expr.op], left, right, expr.span)
+        if self.fails(node):
+            return self.no_number(expr.span)
+        if is_plain(node):
+            return self._of_bounded_size(node, expr.span)
+        return node
+
+    def fails(self, node: Node) -> bool:
+        """Whether an operation has no value; what stands in for a mistake is no number."""
+        stand_in = bool(self.scope.errors) and self.placeholder in node.args
+        return not stand_in and self.constants.fails(node)
+
+    def no_number(self, span: Span) -> Node:
+        self.scope.error(
+            span, "bad-number", "this constant cannot be computed: it overflows or is undefined"
+        )
+        return self.placeholder
+
+    def _of_bounded_size(self, node: Node, span: Span) -> Node:
+        """Whole numbers of Python have no largest one: what would fill the memory is refused."""
+        if node.op == "pow" and all(arg.kind == "int" for arg in node.args):
+            exponent = node.args[1]
+            number = self.constants.value(exponent)
+            ranges = {p.name.id: p.range for p in self.scope.spec.params}
+            bounds = ranges.get(exponent.name) if exponent.op == "param" else None
+            largest = bounds.high if bounds is not None else number
+            free = exponent.op == "param" and bounds is None
+            if free or largest is None or abs(largest) > LARGEST_EXPONENT:
                 self.scope.error(
-                    expr.span,
+                    span,
                     "bad-number",
-                    "this constant cannot be computed: it overflows or is undefined",
+                    "the exponent of a power of whole numbers must be known and small",
+                    expected=f"a number up to {LARGEST_EXPONENT}, or a param with such a range",
                 )
                 return self.placeholder
-            return self.make.const(folded, expr.span)
-        return self.make.arithmetic(_ARITHMETIC[expr.op], left, right, expr.span)
+        if bits(node) > LARGEST_BITS:
+            self.scope.error(span, "bad-number", "this whole number becomes too large")
+            return self.placeholder
+        return node
 
     def compare(self, expr: sx.Compare, env: Env) -> Node:
-        left, right = self.scalar(expr.left, env), self.scalar(expr.right, env)
+        before = len(self.scope.errors)
+        left = self.scalar(expr.left, env)
+        if isinstance(expr.left, sx.Reduction) and self._ends_early(expr, expr.left, before):
+            return self.make.const(True)
+        right = self.scalar(expr.right, env)
         if left.kind == "str" or right.kind == "str":
             return self._compare_texts(expr, left, right)
         op = _COMPARE[expr.op]
@@ -64,6 +102,22 @@ class Operators(Building):
             return self.make.const(op in ("eq", "le", "ge"), expr.span)
         decided = left.live or right.live
         return self.make(op, left, right, kind="bool", span=expr.span, decided=decided)
+
+    def _ends_early(self, expr: sx.Compare, left: sx.Reduction, before: int) -> bool:
+        """Says so where ``all[i] x[i] > 0`` was written for ``all[i] [x[i] > 0]``."""
+        body, errors = left.body, self.scope.errors
+        if left.op not in ("any", "all") or body is None or len(errors) != before + 1:
+            return False
+        found = errors[before]
+        if found.rule != "wrong-kind" or found.span is not body.span:
+            return False
+        whole, place = expr.span.text, body.span.start - expr.span.start
+        hint = "a reduction's body ends before a comparison: put the comparison in [ ]"
+        if expr.span.start == left.span.start and whole[place - 1] not in "([":
+            head, tail = " ".join(whole[:place].split()), " ".join(whole[place:].split())
+            hint = f"a reduction's body ends before a comparison: write `{head} [{tail}]`"
+        errors[before] = replace(found, hint=hint)
+        return True
 
     def _compare_texts(self, expr: sx.Compare, left: Node, right: Node) -> Node:
         if left.kind != "str" or right.kind != "str" or expr.op not in ("==", "!="):
@@ -106,26 +160,3 @@ def beats(
         earlier = make.or_(earlier, make.and_(same, less))
         same = make.and_(same, make("eq", a, b, kind="bool", span=span))
     return make("beats", left, right, earlier, same, kind="bool", span=span, decided=True)
-
-
-def _fold(op: str, left: object, right: object) -> int | float | None:
-    """A constant operation, exact while it stays a small whole number."""
-    assert isinstance(left, (int, float)) and isinstance(right, (int, float))
-    try:
-        a, b = float(left), float(right)
-        results: dict[str, Callable[[], float | complex]] = {
-            "+": lambda: a + b,
-            "-": lambda: a - b,
-            "*": lambda: a * b,
-            "/": lambda: a / b,
-            "//": lambda: float(a // b),
-            "%": lambda: a % b,
-            "^": lambda: a**b,
-        }
-        result = results[op]()
-    except (OverflowError, ZeroDivisionError):
-        return None
-    if isinstance(result, complex) or not math.isfinite(result):
-        return None
-    whole = isinstance(left, int) and isinstance(right, int) and op != "/"
-    return int(result) if whole and result == int(result) and abs(result) < 2**53 else result

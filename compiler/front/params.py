@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from lossc.grammar import syntax as sx
@@ -10,9 +11,7 @@ from lossc.grammar.errors import Diagnostic, closest, one_of
 Values = dict[str, int | float | str]
 
 
-def bind_params(
-    spec: sx.Spec, overrides: Mapping[str, int | float | str]
-) -> tuple[Values, list[Diagnostic]]:
+def bind_params(spec: sx.Spec, overrides: Mapping[str, object]) -> tuple[Values, list[Diagnostic]]:
     """Values by name, and what is wrong with them."""
     declared = {param.name.id: param for param in spec.params}
     values: Values = {}
@@ -29,32 +28,93 @@ def bind_params(
                 )
             )
     for name, param in declared.items():
-        value = overrides.get(name, param.default)
-        if isinstance(value, str) != isinstance(param.default, str):
-            want = "a text" if isinstance(param.default, str) else "a number"
-            errors.append(
-                Diagnostic(param.span, "param-range", f"param '{name}' is {want}, not {value!r}")
-            )
-            value = param.default
-        if isinstance(value, bool):
-            value = int(value)
-        if isinstance(param.default, int) and isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if (
-            param.range is not None
-            and not isinstance(value, str)
-            and not inside(param.range, value)
-        ):
-            errors.append(
-                Diagnostic(
-                    param.range.span,
-                    "param-range",
-                    f"param '{name}' = {value} is outside {show_range(param.range)}",
-                    expected=f"a number in {show_range(param.range)}",
-                )
-            )
+        value, complaint = _value(param, plain(overrides.get(name, param.default)))
+        if complaint is not None:
+            errors.append(complaint)
         values[name] = value
-    return values, errors
+    return values, [*errors, *_check_inputs(spec, values)]
+
+
+def plain(value: object) -> object:
+    """The Python number of a scalar of torch or numpy; anything else as it is."""
+    item = getattr(value, "item", None)
+    return item() if callable(item) and getattr(value, "shape", None) == () else value
+
+
+def _value(param: sx.Param, value: object) -> tuple[int | float | str, Diagnostic | None]:
+    """What a param becomes, and what is wrong with it; its default's type is its type."""
+    name, default, bounds = param.name.id, param.default, param.range
+    if isinstance(default, str):
+        if isinstance(value, str):
+            return value, None
+        message = f"param '{name}' is a text, not {value!r}"
+        return default, Diagnostic(param.span, "param-range", message)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        message = f"param '{name}' is a number, not {value!r}"
+        return default, Diagnostic(param.span, "param-range", message)
+    if isinstance(default, float) and abs(value) <= sys.float_info.max:
+        value = float(value)
+    if isinstance(value, float) and isinstance(default, int) and value.is_integer():
+        value = int(value)
+    if bounds is not None and not inside(bounds, value):
+        message = f"param '{name}' = {value} is outside {show_range(bounds)}"
+        expected = f"a number in {show_range(bounds)}"
+        return value, Diagnostic(bounds.span, "param-range", message, expected)
+    if isinstance(default, int) and not isinstance(value, int):
+        message = f"param '{name}' = {value} is not a whole number, as its default {default} is"
+        hint = f"where fractions make sense, write the default as {default}.0"
+        return default, Diagnostic(param.span, "param-range", message, hint=hint)
+    return value, None
+
+
+def _check_inputs(spec: sx.Spec, values: Values) -> list[Diagnostic]:
+    """What the declarations of inputs say of params and of inputs that may be left out."""
+    errors = []
+    given = {d.size for entry in spec.inputs if entry.kind.default is None for d in entry.kind.dims}
+    reported: set[str | int] = set()
+    for entry in spec.inputs:
+        kind, name = entry.kind, entry.name.id
+        if kind.ignore is not None:
+            ignored = values.get(kind.ignore.id, 0)
+            if isinstance(ignored, str) or ignored != ignored // 1:
+                message = f"'ignore' takes a param that is a whole number, not {ignored!r}"
+                errors.append(Diagnostic(kind.ignore.span, "wrong-kind", message))
+        if kind.default is None:
+            continue
+        for dim in kind.dims:
+            if isinstance(dim.size, str) and dim.size not in given | reported:
+                reported.add(dim.size)
+                message = f"dim '{dim.size}' occurs only in inputs that may be left out"
+                hint = "its size must be known from an input without a default"
+                errors.append(Diagnostic(dim.span, "dim-clash", message, hint=hint))
+        expected = _expected_default(kind, values)
+        if expected is not None:
+            message = f"the default {kind.default!r} is not a value of '{name}'"
+            errors.append(Diagnostic(kind.span, "wrong-kind", message, expected))
+    live = [entry for entry in spec.inputs if entry.kind.live]
+    if live and all(entry.kind.default is not None for entry in live):
+        message = "every live input may be left out, and then there is nothing to learn"
+        errors.append(Diagnostic(live[0].kind.span, "not-live", message))
+    return errors
+
+
+def _expected_default(kind: sx.Kind, values: Values) -> str | None:
+    """What the default of an input should have been; ``None`` if it is right."""
+    default = kind.default
+    if kind.type == "real":
+        return "a number" if isinstance(default, str) else None
+    if kind.type == "bool":
+        return None if not isinstance(default, str) and default in (0, 1) else "0 or 1"
+    if not isinstance(default, int):
+        return "a whole number"
+    if kind.below is None or (kind.ignore and values.get(kind.ignore.id) == default):
+        return None
+    size = kind.below.size
+    if default < 0 or (isinstance(size, int) and default >= size):
+        return (
+            f"a whole number from 0 to {size - 1}" if isinstance(size, int) else f"one below {size}"
+        )
+    return None
 
 
 def inside(bounds: sx.Range, value: float) -> bool:

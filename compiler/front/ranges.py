@@ -8,6 +8,7 @@ from lossc.grammar import syntax as sx
 from lossc.grammar.source import Span
 
 Env = dict[str, Slot]
+LONGEST_RANGE = 4096
 
 
 class Ranges:
@@ -16,6 +17,9 @@ class Ranges:
     def __init__(self, scope: Scope):
         self.scope = scope
         self.slots: dict[int, Slot] = {}  # by id() of the Binder, which outlives this object
+        self.open: list[Slot] = []  # not settled yet
+        self.without: list[tuple[Slot, Span]] = []  # no range, and the statement
+        self.bounds: dict[str, str | int | None] = {}  # of definitions
         self.definition_slots: dict[str, list[Slot]] = {}
         self.value_extents: dict[str, Extent] = {}
 
@@ -23,6 +27,7 @@ class Ranges:
         """The slot of one binder, its written range translated."""
         slot = Slot(binder.name.id, binder.span, binder.range)
         self.slots[id(binder)] = slot
+        self.open.append(slot)
         match binder.range:
             case sx.Interval(low=low, high=high):
                 self._interval(slot, low, high, env)
@@ -63,10 +68,13 @@ class Ranges:
         slot.why = low.span.to(high.span)
         end = self._integer(high)
         if end is not None:
-            if end - start >= 1_000_000:
+            if end - start >= LONGEST_RANGE:
                 self.scope.error(
-                    high.span, "too-large", "a written range holds at most 1,000,000 numbers"
+                    high.span,
+                    "too-large",
+                    f"a written range holds at most {LONGEST_RANGE:,} numbers",
                 )
+                end = start + LONGEST_RANGE - 1
             slot.extent = Extent(max(0, end - start + 1), start)
         elif isinstance(high, sx.Name) and high.id in self.scope.dims:
             slot.extent = Extent(high.id, start, 1 - start)
@@ -97,7 +105,10 @@ class Ranges:
         """The dim that a number cannot exceed: a count over one index is at most its dim."""
         match expr:
             case sx.Name(id=name) if name in self.scope.definitions and name not in seen:
-                return self._bound(self.scope.definitions[name].body, seen | {name})
+                if name not in self.bounds:
+                    body = self.scope.definitions[name].body
+                    self.bounds[name] = self._bound(body, seen | {name})
+                return self.bounds[name]
             case sx.Reduction(op="count" | "sum", binders=(binder,)) if (
                 expr.op == "count" or isinstance(expr.body, sx.Iverson)
             ):
@@ -126,7 +137,7 @@ class Ranges:
             env[slot.name] = slot
         self.definition_slots.setdefault(definition.name.id, slots)
         self.walk(definition.body, env)
-        self.settle()
+        self.settle(definition.span)
         extent = self.value_extent(definition.body, env)
         if extent is not None:
             self.value_extents[definition.name.id] = extent
@@ -151,24 +162,37 @@ class Ranges:
         for slot, dim in zip(slots, entry.kind.dims, strict=True):
             self.constrain(slot, Extent(dim.size), slot.span)
 
-    def settle(self) -> None:
+    def settle(self, statement: Span) -> None:
         """Gives compared-only indices the extent of what they meet; the rest has no range."""
-        for slot in self.slots.values():
+        settled, self.open = self.open, []
+        for slot in settled:
+            if slot.extent is not None and slot.explicit is None:
+                for extent, span, written in slot.weak:
+                    if not written:  # a written range is one of ordinary numbers
+                        self.constrain(slot, extent, span)
             if slot.extent is None and slot.weak:
-                slot.extent, slot.why = slot.weak[0]
-                for extent, span in slot.weak[1:]:
+                slot.extent, slot.why, _ = slot.weak[0]
+                for extent, span, _ in slot.weak[1:]:
                     self.constrain(slot, extent, span)
             if slot.extent is None and slot.why is None:
                 slot.why = slot.span
-                if self.scope.lost:
-                    continue  # what would have given it a range may stand where nothing was read
-                self.scope.error(
-                    slot.span,
-                    "no-range",
-                    f"index '{slot.name}' has no range",
-                    expected="a use as a subscript, a comparison `==` with an index, "
-                    "or a written range (i in 1..m)",
-                )
+                self.without.append((slot, statement))
+
+    def report_missing(self) -> None:
+        """Says which indices have no range, but where another error is the reason."""
+        if self.scope.lost:
+            return  # what would have given it a range may stand where nothing was read
+        places = [error.span.start for error in self.scope.errors if error.span is not None]
+        for slot, statement in self.without:
+            if any(statement.start <= place < statement.end for place in places):
+                continue
+            self.scope.error(
+                slot.span,
+                "no-range",
+                f"index '{slot.name}' has no range",
+                expected="a use as a subscript, a comparison `==` with an index, "
+                "or a written range (i in p, i in 1..m)",
+            )
 
     def constrain(self, slot: Slot, extent: Extent, span: Span) -> None:
         if slot.explicit is not None:
@@ -206,6 +230,22 @@ class Ranges:
                 return slot.extent if slot else None
         return None
 
+    def _same_range(self, expr: sx.Compare, env: Env) -> None:
+        """Members of two dims are never equal in meaning."""
+        sides = [self.value_extent(side, env) for side in (expr.left, expr.right)]
+        if any(isinstance(side, sx.Name) and side.id in env for side in (expr.left, expr.right)):
+            return  # an index: see settle()
+        known = [e for e in sides if e is not None and self._is_declared(e)]
+        if len(known) == 2 and known[0] != known[1]:
+            self.scope.error(
+                expr.span,
+                "dim-clash",
+                f"the left side is below {sides[0]} and the right side below {sides[1]}",
+            )
+
+    def _is_declared(self, extent: Extent) -> bool:
+        return isinstance(extent.size, int) or extent.size in self.scope.dims
+
     def walk(self, expr: object, env: Env) -> None:
         """Notes what every index in ``expr`` subscripts or is compared with."""
         match expr:
@@ -220,11 +260,14 @@ class Ranges:
             case sx.Compare(op="==" | "!=", left=left, right=right):
                 self.walk(left, env)
                 self.walk(right, env)
+                self._same_range(expr, env)
                 for one, other in ((left, right), (right, left)):
                     if isinstance(one, sx.Name) and one.id in env:
                         extent = self.value_extent(other, env)
+                        met = env.get(other.id) if isinstance(other, sx.Name) else None
+                        written = met is not None and met.explicit is not None
                         if extent is not None:
-                            env[one.id].weak.append((extent, other.span))
+                            env[one.id].weak.append((extent, other.span, written))
             case sx.Reduction() | sx.Order():
                 inner = dict(env)
                 for binder in expr.binders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -25,7 +26,8 @@ class Slot:
         why: Where that follows from, for the error of a clash.
         values_of: The input whose distinct values it takes (``g in values(group)``).
         upper: The written upper end, where the range ends at a computed number (``1..m``).
-        weak: Extents of what it is compared with, used if it subscripts nothing.
+        weak: Extents of what it is compared with, used if it subscripts nothing, and whether that
+            is an index with a written range.
     """
 
     name: str
@@ -35,7 +37,7 @@ class Slot:
     why: Span | None = None
     values_of: str | None = None
     upper: sx.Expr | None = None
-    weak: list[tuple[Extent, Span]] = field(default_factory=list)
+    weak: list[tuple[Extent, Span, bool]] = field(default_factory=list)
 
 
 @dataclass
@@ -112,6 +114,8 @@ def open_scope(
                 scope.dims.setdefault(dim.size, dim.span)
             elif dim.size < 1:
                 scope.error(dim.span, "dim-clash", f"a dim of size {dim.size} holds nothing")
+        _check_size(scope, entry)
+    scope.lost.update(term.name.id for term in spec.terms)  # refused, and that is said once
     for parameter in spec.params:
         declare(parameter.name, "param")
     for definition in spec.definitions:
@@ -124,7 +128,7 @@ def open_scope(
             scope.error(span, "duplicate", f"'{name}' is the name of a dim and of something else")
     for entry in spec.inputs:
         _check_kind(scope, entry)
-    uses = {name: set(_names(d)) & set(scope.definitions) for name, d in scope.definitions.items()}
+    uses = {name: set(uses_of(d)) & set(scope.definitions) for name, d in scope.definitions.items()}
     scope.order, cycle = dependency_order(uses)
     while cycle:  # report it, do without its members, and look on
         first = scope.definitions[cycle[0]]
@@ -136,6 +140,23 @@ def open_scope(
         uses = {name: used - set(cycle) for name, used in uses.items()}
         scope.order, cycle = dependency_order(uses)
     return scope
+
+
+MOST_DIMS, LARGEST_DIM, MOST_ITEMS = 8, 65_536, 2**24
+
+
+def _check_size(scope: Scope, entry: sx.Input) -> None:
+    kind, name = entry.kind, entry.name.id
+    fixed = [dim.size for dim in kind.dims if isinstance(dim.size, int)]
+    for dim in (*kind.dims, *([kind.below] if kind.below else [])):
+        if isinstance(dim.size, int) and dim.size > LARGEST_DIM:
+            scope.error(dim.span, "too-large", f"a fixed dim is at most {LARGEST_DIM:,}")
+    if len(kind.dims) > MOST_DIMS:
+        scope.error(kind.dims[MOST_DIMS].span, "too-large", f"'{name}' has over {MOST_DIMS} dims")
+    elif math.prod(fixed) > MOST_ITEMS and max(fixed) <= LARGEST_DIM:
+        scope.error(
+            kind.dims[0].span, "too-large", f"'{name}' has over {MOST_ITEMS:,} items, by its dims"
+        )
 
 
 def _check_kind(scope: Scope, entry: sx.Input) -> None:
@@ -158,7 +179,7 @@ def _check_kind(scope: Scope, entry: sx.Input) -> None:
         scope.unknown(ignore.span, ignore.id, set())
 
 
-def _names(definition: sx.Definition) -> Iterator[str]:
+def uses_of(definition: sx.Definition) -> Iterator[str]:
     """Names that a definition mentions and does not bind."""
     bound = {binder.name.id for binder in definition.binders}
     for binder in definition.binders:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lossc.compiler.front.operators import beats
+from lossc.compiler.front.properties import remembered
 from lossc.compiler.ir.graph import Graph, rebuild
 from lossc.compiler.ir.node import Node
 from lossc.compiler.passes.argmax_predicates import (
@@ -20,17 +23,26 @@ def argmax_values(graph: Graph) -> Graph:
     Rewrite: F(argmax[a] s[a])  ->  sum[a] [all[b | b != a] s[a] beats s[b]] * F(a)
     """
     make = graph.make
-    done: dict[Node, Node] = {}
 
-    def visit(node: Node) -> Node:
-        if node in done:
-            return done[node]
-        best = only_argmax(node) if _is_number_of_winner(node) else None
-        if best is not None:
-            done[node] = expectation(node, best)
-        else:
-            done[node] = rebuild(make, node, tuple(visit(arg) for arg in node.args))
-        return done[node]
+    def visit(root: Node) -> Node:
+        done: dict[Node, Node] = {}
+        opened: set[Node] = set()
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if node in done:
+                continue
+            if node in opened:
+                done[node] = rebuild(make, node, tuple(done[arg] for arg in node.args))
+                continue
+            best = only_argmax(node) if _is_number_of_winner(node) else None
+            if best is not None:
+                done[node] = expectation(node, best)
+                continue
+            opened.add(node)
+            stack.append(node)
+            stack.extend(reversed(node.args))
+        return done[root]
 
     def expectation(node: Node, best: Node) -> Node:
         candidates = fresh_indices(make, best, node)
@@ -63,14 +75,11 @@ def argmax_values(graph: Graph) -> Graph:
     return graph.with_root(visit(graph.root))
 
 
-def _is_number_of_winner(node: Node) -> bool:
+@remembered
+def _is_number_of_winner(node: Node, of: Callable[[Node], bool]) -> bool:
     """A number between a winner and the sum that it is added up in; reductions stay outside."""
     if node.kind == "bool" or node.bound or not node.decided:
         return False
     if node.op == "winner":
         return True
-    return (
-        node.op != "iverson"
-        and node.op != "define"
-        and any(_is_number_of_winner(arg) for arg in node.args)
-    )
+    return node.op != "iverson" and node.op != "define" and any(of(arg) for arg in node.args)

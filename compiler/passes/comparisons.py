@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
 
+from lossc.compiler.front.properties import remembered
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import Graph, rewrite
 from lossc.compiler.ir.node import DISCRETE_COMPARISONS, Node
@@ -21,12 +22,22 @@ _NO_GRADIENT = DISCRETE_COMPARISONS | {
 }
 
 
-@lru_cache(maxsize=100_000)
-def is_smooth(node: Node) -> bool:
+@remembered
+def is_smooth(node: Node, of: Callable[[Node], bool]) -> bool:
     """Whether a live score reaches the value without a decision on the way."""
     if not node.live or node.op in _NO_GRADIENT:
         return False
-    return not node.args or any(is_smooth(arg) for arg in node.args)
+    return not node.args or any(of(arg) for arg in node.args)
+
+
+@remembered
+def has_gradient(node: Node, of: Callable[[Node], bool]) -> bool:
+    """Whether a gradient of the value reaches a live score."""
+    if not node.live or node.op in _NO_GRADIENT or node.op in ("detach", "floordiv"):
+        return False
+    # a place that is read is no number that is learned
+    args = node.args[:1] if node.op == "at" else node.args
+    return not node.args or any(of(arg) for arg in args)
 
 
 def comparisons(graph: Graph) -> Graph:
@@ -54,6 +65,8 @@ def comparisons(graph: Graph) -> Graph:
                     "not-supported",
                     "a decision is compared with a live score, "
                     "so it would be a decision about a decision",
+                    hint="count with `beats` what the score is compared with: "
+                    "(sum[j] [score[j] beats score[i]]) < k",
                 )
             )
         return _compare(make, node)

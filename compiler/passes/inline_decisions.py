@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from lossc.compiler.front.properties import remembered
 from lossc.compiler.ir.graph import Graph, rewrite, substitute
 from lossc.compiler.ir.node import Node
 
@@ -23,10 +26,11 @@ def inline_decisions(graph: Graph) -> Graph:
     return graph.with_root(rewrite(graph.root, graph.make, inline))
 
 
-def escapes(node: Node) -> bool:
+@remembered
+def escapes(node: Node, of: Callable[[Node], bool]) -> bool:
     """Whether the winner of an argmax reaches this value as a number that no condition judged."""
     if node.op == "winner":
         return True
     if node.kind == "bool" or node.op == "iverson" or not node.decided:
         return False
-    return any(escapes(arg) for arg in node.args)
+    return any(of(arg) for arg in node.args)

@@ -20,8 +20,14 @@ class Signs:
 
     def of(self, node: Node) -> Sign:
         if node not in self._known:
-            self._known[node] = "unknown"
-            self._known[node] = self._derive(node)
+            stack = [node]  # arguments first, without recursion
+            while stack:
+                missing = [arg for arg in stack[-1].args if arg not in self._known]
+                if missing:
+                    stack.extend(missing)
+                else:
+                    inner = stack.pop()
+                    self._known[inner] = self._derive(inner)
         return self._known[node]
 
     def nonnegative(self, node: Node) -> bool:

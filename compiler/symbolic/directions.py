@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import sympy
 
+from lossc.compiler.ir.graph import topological
 from lossc.compiler.ir.node import Node
 from lossc.compiler.symbolic.atoms import Signs
 from lossc.compiler.symbolic.convert import ARITHMETIC, Symbols
@@ -11,20 +14,26 @@ from lossc.compiler.symbolic.convert import ARITHMETIC, Symbols
 Directions = dict[Node, int]  # binary -> +1 never falls, -1 never rises, 0 not known
 
 
-def directions(node: Node, signs: Signs, memo: dict[Node, Directions] | None = None) -> Directions:
+_LEAVES, _SIZE, _TRIES = 12, 60, 40  # of what sympy looks at; larger things wait for `truth`
+
+
+def directions(node: Node, signs: Signs) -> Directions:
     """The direction of ``node`` in every binary that it depends on."""
-    memo = {} if memo is None else memo
-    if node not in memo:
-        memo[node] = _derive(node, signs, memo)
+    memo: dict[Node, Directions] = {}
+    tries = iter(range(_TRIES))
+    for inner in topological([node]):
+        memo[inner] = _derive(inner, signs, memo, tries)
     return memo[node]
 
 
-def _derive(node: Node, signs: Signs, memo: dict[Node, Directions]) -> Directions:
+def _derive(
+    node: Node, signs: Signs, memo: dict[Node, Directions], tries: Iterator[int]
+) -> Directions:
     if node.op == "binary":
         return {node: 1}
     if not node.decided:
         return {}
-    inner = [directions(arg, signs, memo) for arg in node.args]
+    inner = [memo[arg] for arg in node.args]
     match node.op:
         case "not":
             return _times(inner[0], -1)
@@ -56,19 +65,72 @@ def _derive(node: Node, signs: Signs, memo: dict[Node, Directions]) -> Direction
         case "where" if not node.args[0].decided:
             return _merge(*inner[1:])
         case op if op in ARITHMETIC:
-            return _arithmetic(node, signs, memo)
+            return _arithmetic(node, signs, memo, tries)
     return dict.fromkeys((b for one in inner for b in one), 0)
 
 
-def _arithmetic(node: Node, signs: Signs, memo: dict[Node, Directions]) -> Directions:
+def _arithmetic(
+    node: Node, signs: Signs, memo: dict[Node, Directions], tries: Iterator[int]
+) -> Directions:
+    """By the signs of the operands; where that leaves a binary open, by sympy if it is small."""
+    known = _by_signs(node, signs, memo)
+    if all(known.values()) or not _is_small(node) or next(tries, None) is None:
+        return known
     symbols = Symbols(signs)
     expression = symbols.expression(node)
     parts = []
     for leaf, symbol in list(symbols.symbols.items()):
         if leaf.decided and symbol in expression.free_symbols:
             sign = _sign(sympy.diff(expression, symbol))
-            parts.append(_times(directions(leaf, signs, memo), sign))
-    return _merge(*parts)
+            parts.append(_times(memo[leaf], sign))
+    derived = _merge(*parts)
+    return {binary: way or derived.get(binary, 1) for binary, way in known.items()}
+
+
+def _by_signs(node: Node, signs: Signs, memo: dict[Node, Directions]) -> Directions:
+    left, right = node.args[0], node.args[-1]
+    match node.op:
+        case "add":
+            return _merge(memo[left], memo[right])
+        case "sub":
+            return _merge(memo[left], _times(memo[right], -1))
+        case "neg":
+            return _times(memo[left], -1)
+        case "mul":
+            return _merge(
+                _times(memo[left], _side(right, signs)), _times(memo[right], _side(left, signs))
+            )
+        case "div":
+            return _merge(
+                _times(memo[left], _side(right, signs)), _times(memo[right], -_side(left, signs))
+            )
+        case "pow":
+            exponent = _side(right, signs) if not right.decided and signs.nonnegative(left) else 0
+            return _merge(_times(memo[left], exponent), _times(memo[right], 0))
+    return memo[left]  # sqrt, exp, log, log2
+
+
+def _side(node: Node, signs: Signs) -> int:
+    """+1 if never negative, -1 if never positive, 0 if that is not known."""
+    if node.op == "const":
+        return 1 if node.number >= 0 else -1
+    if node.op == "neg" and signs.nonnegative(node.args[0]):
+        return -1
+    return 1 if signs.nonnegative(node) else 0
+
+
+def _is_small(node: Node) -> bool:
+    """Whether the arithmetic at the top of ``node``, written out, is fit for sympy."""
+    leaves: set[Node] = set()
+    stack, size = [node], 0
+    while stack and size <= _SIZE and len(leaves) <= _LEAVES:
+        current = stack.pop()
+        size += 1
+        if current.op in ARITHMETIC:
+            stack.extend(current.args)
+        elif current.decided:
+            leaves.add(current)
+    return size <= _SIZE and len(leaves) <= _LEAVES
 
 
 def _sign(derivative: sympy.Expr) -> int:

@@ -65,10 +65,11 @@ def test_value_and_gradient_equal_the_written_out_ones(compiled, name, rule, squ
     assert compared >= 2
 
 
-@pytest.mark.parametrize("name", ["accuracy", "average_precision", "pckh"])
-def test_exact_gradient_is_the_finite_difference(compiled, name):
+@pytest.mark.parametrize("bits", ["drawn", "expected"])
+@pytest.mark.parametrize("name", METRICS)
+def test_exact_gradient_is_the_finite_difference(compiled, name, bits):
     one = compiled[name]
-    loss = one.loss(bits="drawn").eval()
+    loss = one.loss(bits=bits).eval()
     batch = make_batch(one.spec, {}, "random", torch.Generator().manual_seed(3))
     values, leaves = inputs_with_gradient(one.spec, batch)
     (key,) = [k for k, v in values.items() if v is leaves[0]]

@@ -79,11 +79,11 @@ class InterpolatedAveragePrecision(nn.Module):
         self.temperature = temperature
         check_choice("squash", squash, ("none", "sigmoid"))
         self.squash = squash
-        check_number("good", good, 0, float("inf"), True, False)
+        check_number("good", good, 0, float("inf"), True, False, True)
         self.good = good
-        check_number("bad", bad, 0, float("inf"), True, False)
+        check_number("bad", bad, 0, float("inf"), True, False, True)
         self.bad = bad
-        check_number("nearby", nearby, 0, float("inf"), True, False)
+        check_number("nearby", nearby, 0, float("inf"), True, False, True)
         self.nearby = nearby
         check_number("power", power, 0.0, float("inf"), False, False)
         self.power = power
@@ -91,6 +91,7 @@ class InterpolatedAveragePrecision(nn.Module):
         self.gradient = gradient
         check_choice("bits", bits, ("auto", "drawn", "expected"))
         self.bits = bits
+        check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
         self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))
         self.register_buffer("step", torch.tensor(0, dtype=torch.long))
         self.validate = validate
@@ -128,16 +129,16 @@ class InterpolatedAveragePrecision(nn.Module):
         """The metric as the spec has it, decoder then evaluator, without gradient."""
         score, relevant = self.prepare(score, relevant)
         n = score.shape[0]
-        r_range = torch.arange(1, n + 1, device=score.device)
         # beaten[i] = sum[j | not relevant[j]] [not score[i] > score[j]]
         beaten = (~relevant & ~(score.unsqueeze(-1) > score)).sum(-1)
         # f[r] = sort[i | relevant[i]] beaten[i] at r
         f = in_order(beaten.to(score.dtype), relevant)
+        r_range = torch.arange(1, n + 1, device=score.device)
         # prec[r] = r / (r + f[r])
         prec = r_range.to(score.dtype) / (r_range + f)
-        t_range = torch.arange(1, n + 1, device=score.device)
         # m = count[i | relevant[i]]
         m = relevant.sum(-1)
+        t_range = torch.arange(1, n + 1, device=score.device)
         both = (t_range <= m) & (t_range >= r_range.unsqueeze(-1))
         total = torch.where(r_range <= m, largest(prec, both, (-1,)), 0).sum(-1)
         count = (r_range <= m).sum(-1)
@@ -191,16 +192,16 @@ class InterpolatedAveragePrecision(nn.Module):
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
         n = score.shape[0]
         (wins1,) = split_rows(families, rows)
-        r_range = torch.arange(1, n + 1, device=score.device)
         # beaten[i] = count[j | not relevant[j]] - wins1[i]
         beaten = (~relevant).sum(-1) - wins1
         # f[r] = sort[i | relevant[i]] beaten[i] at r
         f = in_order(beaten.to(score.dtype), relevant)
+        r_range = torch.arange(1, n + 1, device=score.device)
         # prec[r] = r / (r + f[r])
         prec = divide(r_range.to(score.dtype), r_range + f)
-        t_range = torch.arange(1, n + 1, device=score.device)
         # m = count[i | relevant[i]]
         m = relevant.sum(-1)
+        t_range = torch.arange(1, n + 1, device=score.device)
         both = (t_range <= m) & (t_range >= r_range.unsqueeze(-1))
         most = largest(prec.unsqueeze(-2), both, (-1,))
         average = divide(torch.where(r_range <= m, most, 0).sum(-1), (r_range <= m).sum(-1))
@@ -284,18 +285,23 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def check_number(
     name: str,
-    value: float,
+    value: object,
     low: float,
     high: float,
     closed_low: bool = True,
     closed_high: bool = True,
+    whole: bool = False,
 ) -> None:
-    """Raises ValueError unless an option lies in its interval."""
+    """Raises ValueError unless an option is a number in its interval, and whole if it must be."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name}: expected a number, got {value!r}")
     above = value >= low if closed_low else value > low
     beneath = value <= high if closed_high else value < high
     if not (above and beneath):
         interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
         raise ValueError(f"{name}: expected a number in {interval}, got {value}")
+    if whole and not isinstance(value, int):
+        raise ValueError(f"{name}: expected a whole number, got {value}")
 
 
 def as_scores(value: Tensor) -> Tensor:

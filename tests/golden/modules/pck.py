@@ -82,11 +82,11 @@ class Pck(nn.Module):
         self.temperature = temperature
         check_choice("squash", squash, ("none", "sigmoid"))
         self.squash = squash
-        check_number("good", good, 0, float("inf"), True, False)
+        check_number("good", good, 0, float("inf"), True, False, True)
         self.good = good
-        check_number("bad", bad, 0, float("inf"), True, False)
+        check_number("bad", bad, 0, float("inf"), True, False, True)
         self.bad = bad
-        check_number("nearby", nearby, 0, float("inf"), True, False)
+        check_number("nearby", nearby, 0, float("inf"), True, False, True)
         self.nearby = nearby
         check_number("power", power, 0.0, float("inf"), False, False)
         self.power = power
@@ -94,6 +94,7 @@ class Pck(nn.Module):
         self.gradient = gradient
         check_choice("bits", bits, ("auto", "drawn", "expected"))
         self.bits = bits
+        check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
         self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))
         self.register_buffer("step", torch.tensor(0, dtype=torch.long))
         self.validate = validate
@@ -334,18 +335,23 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def check_number(
     name: str,
-    value: float,
+    value: object,
     low: float,
     high: float,
     closed_low: bool = True,
     closed_high: bool = True,
+    whole: bool = False,
 ) -> None:
-    """Raises ValueError unless an option lies in its interval."""
+    """Raises ValueError unless an option is a number in its interval, and whole if it must be."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name}: expected a number, got {value!r}")
     above = value >= low if closed_low else value > low
     beneath = value <= high if closed_high else value < high
     if not (above and beneath):
         interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
         raise ValueError(f"{name}: expected a number in {interval}, got {value}")
+    if whole and not isinstance(value, int):
+        raise ValueError(f"{name}: expected a whole number, got {value}")
 
 
 def as_scores(value: Tensor) -> Tensor:

@@ -1,0 +1,63 @@
+"""Properties of nodes that follow from those of their arguments, worked out once for each node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from lossc.compiler.ir.node import Node
+
+T = TypeVar("T")
+Derive = Callable[[Node, Callable[[Node], T]], T]
+
+
+def remembered(derive: Derive[T]) -> Callable[[Node], T]:
+    """``derive(node, of_argument)`` as a function of the node alone.
+
+    Nodes are shared, so that a plain recursion takes exponential time; and they nest deeper than
+    Python's stack does.
+    """
+    known: WeakKeyDictionary[Node, T] = WeakKeyDictionary()
+
+    def of(root: Node) -> T:
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            missing = [] if node in known else [arg for arg in node.args if arg not in known]
+            if missing:
+                stack.extend(missing)
+                continue
+            if node not in known:
+                known[node] = derive(node, known.__getitem__)
+            stack.pop()
+        return known[root]
+
+    of.__doc__ = derive.__doc__
+    return of
+
+
+@remembered
+def may_be_undefined(node: Node, of: Callable[[Node], bool]) -> bool:
+    """Whether a division or an empty reduction could, by its form, leave a value undefined."""
+    if node.op == "else":
+        return of(node.args[1])
+    if node.op == "div" and node.args[1].op not in ("const", "dim"):
+        return True
+    if node.op in ("mean", "min", "max", "sort"):
+        return True
+    return any(of(arg) for arg in node.args)
+
+
+@remembered
+def depth(node: Node, of: Callable[[Node], int]) -> int:
+    """How many operations stand one inside the other."""
+    return 1 + max((of(arg) for arg in node.args), default=0)
+
+
+@remembered
+def is_plain(node: Node, of: Callable[[Node], bool]) -> bool:
+    """Whether a value is a number of Python at run time, made of dims, params and constants."""
+    if node.op in ("const", "param", "dim"):
+        return node.kind in ("int", "real")
+    return bool(node.args) and not node.bound and not node.indices and all(map(of, node.args))

@@ -42,7 +42,11 @@ def plain(value: object) -> object:
 
 
 def _value(param: sx.Param, value: object) -> tuple[int | float | str, Diagnostic | None]:
-    """What a param becomes, and what is wrong with it; its default's type is its type."""
+    """What a param becomes, and what is wrong with it.
+
+    A whole default says nothing of fractions: ``param beta = 1`` may be compiled with 0.5. It is a
+    real number from there on, so a subscript or a range that needs a whole one says so.
+    """
     name, default, bounds = param.name.id, param.default, param.range
     if isinstance(default, str):
         if isinstance(value, str):
@@ -60,10 +64,6 @@ def _value(param: sx.Param, value: object) -> tuple[int | float | str, Diagnosti
         message = f"param '{name}' = {value} is outside {show_range(bounds)}"
         expected = f"a number in {show_range(bounds)}"
         return value, Diagnostic(bounds.span, "param-range", message, expected)
-    if isinstance(default, int) and not isinstance(value, int):
-        message = f"param '{name}' = {value} is not a whole number, as its default {default} is"
-        hint = f"where fractions make sense, write the default as {default}.0"
-        return default, Diagnostic(param.span, "param-range", message, hint=hint)
     return value, None
 
 

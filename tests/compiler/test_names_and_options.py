@@ -245,7 +245,7 @@ def test_numbers_of_torch_and_numpy():
     assert (made.temperature, made.good, made.bad) == (0.5, 3, 4)
 
 
-@pytest.mark.parametrize("value", [None, [1], "a", True, 0.5, float("nan"), torch.ones(2)])
+@pytest.mark.parametrize("value", [None, [1], "a", True, float("nan"), torch.ones(2)])
 def test_a_wrong_value_of_a_param(value):
     assert fault(COUNTED, params={"k": value}).rule == "param-range"
 
@@ -320,3 +320,20 @@ def test_a_breakdown_shows_the_spec_and_the_batch(monkeypatch, text):
     assert "IndexError: index 7 is out of bounds" in said
     assert "input score: real[n]" in said
     assert "on this batch:\n    score = [" in said
+
+
+def test_a_whole_default_may_be_compiled_with_a_fraction():
+    text = """
+spec f_beta
+input score: real[n]
+input relevant: bool[n]
+param beta = 1 in (0, inf)
+let tp = count[i | relevant[i] and score[i] > 0]
+let fp = count[i | not relevant[i] and score[i] > 0]
+let fn = count[i | relevant[i] and not score[i] > 0]
+evaluate (1 + beta^2) * tp / ((1 + beta^2) * tp + beta^2 * fn + fp) else 0
+"""
+    score = torch.tensor([1.0, 1.0, -1.0, 1.0], dtype=torch.float64)
+    relevant = torch.tensor([True, False, True, False])
+    value = compile_spec(text, params={"beta": 0.5}).metric(score, relevant)
+    assert value.item() == pytest.approx(1.25 * 1 / (1.25 * 1 + 0.25 * 1 + 2))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lossc.compiler.build import read_and_build
 from lossc.compiler.emit.generated import GeneratedMetric
-from lossc.compiler.emit.memory import load_module
+from lossc.compiler.emit.memory import loss_class
 from lossc.compiler.emit.module import ModuleText, write_module
 from lossc.compiler.emit.signature import signature_of
 from lossc.compiler.emit.text import folded
@@ -81,7 +81,7 @@ class CompiledLoss:
         """
         given = self._arguments(overrides)
         arguments = {"validate": self._options.get("validate", True), **given}
-        made: nn.Module = _module_class(self.module)(**arguments)
+        made: nn.Module = loss_class(self.module, rebuild_loss)(**arguments)
         # what it takes to compile it again, for pickling
         vars(made)["_lossc"] = (self.text, dict(self._options), given)
         return made
@@ -262,27 +262,3 @@ def rebuild_loss(
     made.train(state["training"])
     vars(made).update(state["attributes"])
     return made
-
-
-_OWN = {*vars(nn.Module()), "_lossc", "_compiled_call_impl"}
-
-
-@functools.cache
-def _module_class(text: ModuleText) -> Any:
-    """The generated class, able to be pickled as spec text plus options."""
-    generated = getattr(load_module(text), text.class_name)
-
-    def reduce(self: nn.Module) -> tuple[Any, ...]:
-        state = {
-            "state_dict": {name: value.clone() for name, value in self.state_dict().items()},
-            "training": self.training,
-            # params and options as they are now, and what the user added
-            "attributes": {k: v for k, v in vars(self).items() if k not in _OWN},
-        }
-        return rebuild_loss, (*vars(self)["_lossc"], state)
-
-    return type(
-        text.class_name,
-        (generated,),
-        {"__reduce__": reduce, "__module__": generated.__module__, "__doc__": generated.__doc__},
-    )

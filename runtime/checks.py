@@ -104,3 +104,19 @@ def as_scores(value: Tensor) -> Tensor:
         value = value.float()
     limit = torch.finfo(value.dtype).max
     return value.clamp(-limit, limit)
+
+
+def check_places(*sizes: int) -> None:
+    """Raises ValueError before comparisons are made that no memory would hold.
+
+    Args:
+        *sizes: The axes of a family; all their places are made, whether stored or not.
+    """
+    places = 1
+    for size in sizes:
+        places *= size
+    if places > 2**28:
+        raise ValueError(
+            f"{' x '.join(str(size) for size in sizes)} comparisons are {places:,} places, and at "
+            f"most {2**28:,} fit: use smaller batches or maps"
+        )

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
 import linecache
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any, NoReturn
+
+from torch import Tensor, nn
 
 from lossc.compiler.emit.module import ModuleText
+from lossc.compiler.surrogate import OPTIONS
+from lossc.grammar.errors import NotAMetric
+
+_USUAL = {"seed": 0, "validate": True}
+_OWN = {*vars(nn.Module()), "_lossc", "_compiled_call_impl"}
 
 
 def load_module(text: ModuleText) -> ModuleType:
@@ -32,3 +43,52 @@ def load_module(text: ModuleText) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+@functools.cache
+def loss_class(text: ModuleText, rebuild: Callable[..., nn.Module]) -> Any:
+    """The generated class with what a loss in memory has more: copies, a repr, refusals.
+
+    Args:
+        text: The generated module.
+        rebuild: Makes the loss again from its spec text and options; pickles name it.
+    """
+    generated = getattr(load_module(text), text.class_name)
+    arguments = inspect.signature(generated.__init__).parameters
+
+    def reduce(self: nn.Module) -> tuple[Any, ...]:
+        state = {
+            "state_dict": {name: value.clone() for name, value in self.state_dict().items()},
+            "training": self.training,
+            # params and options as they are now, and what the user added
+            "attributes": {k: v for k, v in vars(self).items() if k not in _OWN},
+        }
+        return rebuild, (*vars(self)["_lossc"], state)
+
+    def extra_repr(self: nn.Module) -> str:
+        shown = []
+        for name in arguments:
+            value = getattr(self, name, None)
+            value = value.item() if isinstance(value, Tensor) else value
+            usual = OPTIONS[name].default if name in OPTIONS else _USUAL.get(name)
+            if name != "self" and (value != usual or name == "temperature"):
+                shown.append(f"{name}={value!r}")
+        return ", ".join(shown)
+
+    members: dict[str, Any] = {
+        "__reduce__": reduce,
+        "__module__": generated.__module__,
+        "__doc__": generated.__doc__,
+        "extra_repr": extra_repr,
+    }
+    if not hasattr(generated, "metric_of_rows"):
+        for method in ("metric", "refactored", "comparisons", "evaluate_binaries"):
+            members[method] = _refusal(text.function_name, method)
+    return type(text.class_name, (generated,), members)
+
+
+def _refusal(spec: str, method: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise NotAMetric(f"'{spec}' defines a loss, which has no {method}")
+
+    return refuse

@@ -151,7 +151,13 @@ class Methods:
         blocks: list[str] = []
         for number, row in enumerate(self.plan.families, start=1):
             blocks += self._family(writer, row, number)
-        body = [*writer.lines, "return (", *indented(blocks, 4), ")"]
+        checks = [
+            f"check_places({', '.join(writer.size(axis.extent) for axis in row.axes)})"
+            for row in self.plan.families
+            if len(row.axes) > 1
+        ]
+        checks = list(dict.fromkeys(checks))
+        body = [*checks, *writer.lines, "return (", *indented(blocks, 4), ")"]
         doc = "Score -> comparison -> binary: what is compared with what, and who wins a tie."
         return self._method("families", self.signature.plain(), "tuple[Family, ...]", doc, body)
 

@@ -337,3 +337,21 @@ evaluate (1 + beta^2) * tp / ((1 + beta^2) * tp + beta^2 * fn + fp) else 0
     relevant = torch.tensor([True, False, True, False])
     value = compile_spec(text, params={"beta": 0.5}).metric(score, relevant)
     assert value.item() == pytest.approx(1.25 * 1 / (1.25 * 1 + 0.25 * 1 + 2))
+
+
+def test_a_loss_shows_its_params_and_what_is_not_usual():
+    loss = lossc.loss("precision_at_k", params={"k": 3}, squash="sigmoid", seed=4)
+    assert repr(loss) == "PrecisionAtK(k=3, temperature=1.0, squash='sigmoid', seed=4)"
+
+
+@pytest.mark.parametrize("method", ["metric", "comparisons", "refactored", "evaluate_binaries"])
+def test_a_loss_spec_has_no_metric(method):
+    with pytest.raises(lossc.NotAMetric, match="'bce' defines a loss"):
+        getattr(lossc.loss("bce"), method)(torch.zeros(2), torch.zeros(2).bool())
+
+
+def test_what_no_memory_would_hold_is_refused_before_it_is_made():
+    maps = torch.zeros(6, 16, 64, 64)
+    visible = torch.ones(6, 16).bool()
+    with pytest.raises(ValueError, match="6 x 16 x 64 x 64 x 64 x 64 comparisons"):
+        lossc.loss("pckh")(maps, torch.zeros(6, 16, 2), visible, torch.ones(6))

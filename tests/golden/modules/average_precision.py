@@ -160,6 +160,7 @@ class AveragePrecision(nn.Module):
     def families(self, score: Tensor, relevant: Tensor) -> tuple[Family, ...]:
         """Score -> comparison -> binary: what is compared with what, and who wins a tie."""
         n = score.shape[0]
+        check_places(n, n)
         j_range = torch.arange(n, device=score.device)
         i_range = torch.arange(n, device=score.device)
         condition = ~(j_range == i_range.unsqueeze(-1))
@@ -300,6 +301,22 @@ def as_scores(value: Tensor) -> Tensor:
         value = value.float()
     limit = torch.finfo(value.dtype).max
     return value.clamp(-limit, limit)
+
+
+def check_places(*sizes: int) -> None:
+    """Raises ValueError before comparisons are made that no memory would hold.
+
+    Args:
+        *sizes: The axes of a family; all their places are made, whether stored or not.
+    """
+    places = 1
+    for size in sizes:
+        places *= size
+    if places > 2**28:
+        raise ValueError(
+            f"{' x '.join(str(size) for size in sizes)} comparisons are {places:,} places, and at "
+            f"most {2**28:,} fit: use smaller batches or maps"
+        )
 
 
 def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:

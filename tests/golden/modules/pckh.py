@@ -179,7 +179,10 @@ class Pckh(nn.Module):
     ) -> tuple[Family, ...]:
         """Score -> comparison -> binary: what is compared with what, and who wins a tie."""
         h = heatmap.shape[2]
+        k = heatmap.shape[1]
+        n = heatmap.shape[0]
         w = heatmap.shape[3]
+        check_places(n, k, h, w, h, w)
         x_range = torch.arange(w, device=heatmap.device)
         y_range = torch.arange(h, device=heatmap.device)
         powered = (x_range - joint[:, :, 0].unsqueeze(-1)) ** 2
@@ -360,6 +363,22 @@ def as_scores(value: Tensor) -> Tensor:
         value = value.float()
     limit = torch.finfo(value.dtype).max
     return value.clamp(-limit, limit)
+
+
+def check_places(*sizes: int) -> None:
+    """Raises ValueError before comparisons are made that no memory would hold.
+
+    Args:
+        *sizes: The axes of a family; all their places are made, whether stored or not.
+    """
+    places = 1
+    for size in sizes:
+        places *= size
+    if places > 2**28:
+        raise ValueError(
+            f"{' x '.join(str(size) for size in sizes)} comparisons are {places:,} places, and at "
+            f"most {2**28:,} fit: use smaller batches or maps"
+        )
 
 
 def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:

@@ -166,6 +166,7 @@ class PrecisionAtK(nn.Module):
     def families(self, score: Tensor, relevant: Tensor) -> tuple[Family, ...]:
         """Score -> comparison -> binary: what is compared with what, and who wins a tie."""
         n = score.shape[0]
+        check_places(n, n)
         i_range = torch.arange(n, device=score.device)
         j_range = torch.arange(n, device=score.device)
         both = relevant.unsqueeze(-1) & (i_range.unsqueeze(-1) != j_range)
@@ -296,6 +297,22 @@ def as_scores(value: Tensor) -> Tensor:
         value = value.float()
     limit = torch.finfo(value.dtype).max
     return value.clamp(-limit, limit)
+
+
+def check_places(*sizes: int) -> None:
+    """Raises ValueError before comparisons are made that no memory would hold.
+
+    Args:
+        *sizes: The axes of a family; all their places are made, whether stored or not.
+    """
+    places = 1
+    for size in sizes:
+        places *= size
+    if places > 2**28:
+        raise ValueError(
+            f"{' x '.join(str(size) for size in sizes)} comparisons are {places:,} places, and at "
+            f"most {2**28:,} fit: use smaller batches or maps"
+        )
 
 
 class Family(NamedTuple):

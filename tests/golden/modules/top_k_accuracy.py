@@ -162,7 +162,9 @@ class TopKAccuracy(nn.Module):
 
     def families(self, scores: Tensor, label: Tensor) -> tuple[Family, ...]:
         """Score -> comparison -> binary: what is compared with what, and who wins a tie."""
+        n = scores.shape[0]
         p = scores.shape[1]
+        check_places(n, p)
         j_range = torch.arange(p, device=scores.device)
         return (
             # wins1: scores[i, label[i]] > scores[i, j] where not j == label[i]
@@ -295,6 +297,22 @@ def as_scores(value: Tensor) -> Tensor:
         value = value.float()
     limit = torch.finfo(value.dtype).max
     return value.clamp(-limit, limit)
+
+
+def check_places(*sizes: int) -> None:
+    """Raises ValueError before comparisons are made that no memory would hold.
+
+    Args:
+        *sizes: The axes of a family; all their places are made, whether stored or not.
+    """
+    places = 1
+    for size in sizes:
+        places *= size
+    if places > 2**28:
+        raise ValueError(
+            f"{' x '.join(str(size) for size in sizes)} comparisons are {places:,} places, and at "
+            f"most {2**28:,} fit: use smaller batches or maps"
+        )
 
 
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:

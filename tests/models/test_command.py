@@ -85,7 +85,8 @@ def test_workers_give_the_same_figures(make_job):
     assert {index for index, word in words if not isinstance(word, Progress)} == {0, 1}
 
 
-def test_bars_on_a_terminal(make_job):
+def test_bars_on_a_terminal(make_job, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")  # a dumb terminal shows the last state only
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=150, highlight=False)
     jobs = [make_job(seed=0), make_job(seed=1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
@@ -24,6 +24,7 @@ from lossc.compiler.stages import Stages
 from lossc.compiler.surrogate import OPTIONS, Given, SurrogatePlan, plan_surrogate, seed_number
 from lossc.compiler.validate import QUICK, Report, validate_refactoring
 from lossc.compiler.version import VERSION
+from lossc.compiler.watched import Watched
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import InternalError, LosscError, NotAMetric, closest, one_of
 from lossc.grammar.format import to_dsl
@@ -166,35 +167,6 @@ class CompiledLoss:
 
     def __repr__(self) -> str:
         return f"CompiledLoss({self.spec.name.id}: {self.surrogate or 'differentiable'})"
-
-
-class Watched:
-    """A generated loss that keeps the batch that it was last called with."""
-
-    def __init__(self, loss: object):
-        vars(self).update(loss=loss, batch=())
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(vars(self)["loss"], name)
-        return functools.partial(self._call, value) if name in _OF_A_BATCH else value
-
-    def __setattr__(self, name: str, value: object) -> None:
-        setattr(vars(self)["loss"], name, value)
-
-    def __call__(self, *inputs: Tensor) -> Any:
-        return self._call(vars(self)["loss"], *inputs)
-
-    def _call(self, method: Callable[..., Any], *inputs: Tensor) -> Any:
-        vars(self)["batch"] = inputs
-        return method(*inputs)
-
-    def shown(self, names: Iterable[str]) -> str:
-        """The batch, one input a line."""
-        batch = zip(names, vars(self)["batch"], strict=False)
-        return "\n".join(["\non this batch:", *(f"    {k} = {v.tolist()}" for k, v in batch)])
-
-
-_OF_A_BATCH = ("metric", "refactored", "comparisons", "prepare")
 
 
 def compile_spec(

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from lossc.compiler.build import build
+from lossc.compiler.draws import draw_reals
 from lossc.compiler.front.constants import Constants
-from lossc.compiler.ir.graph import topological
+from lossc.compiler.ir.graph import Graph, topological
 from lossc.compiler.ir.node import Extent
 from lossc.grammar import syntax as sx
 
 KINDS = ("random", "tied", "equal", "extreme", "masked", "full", "empty")
+MOST_PLACES = 2**14
 _LARGEST = {1: 9, 2: 5, 3: 4}  # of a dim, by how many dims the widest input has
 
 
@@ -46,9 +48,10 @@ def batches(
         seed: The same seed gives the same batches.
     """
     generator = torch.Generator().manual_seed(seed)
-    least = least_sizes(spec, params)
+    graph = build(spec, params)
+    least, largest = _least_sizes(graph), _largest_size(graph)
     for number in range(count):
-        yield make_batch(spec, params, KINDS[number % len(KINDS)], generator, least)
+        yield make_batch(spec, params, KINDS[number % len(KINDS)], generator, least, largest)
 
 
 def least_sizes(spec: sx.Spec, params: Mapping[str, int | float | str]) -> dict[str, int]:
@@ -57,7 +60,10 @@ def least_sizes(spec: sx.Spec, params: Mapping[str, int | float | str]) -> dict[
     Raises:
         SpecError: The spec is wrong.
     """
-    graph = build(spec, params)
+    return _least_sizes(build(spec, params))
+
+
+def _least_sizes(graph: Graph) -> dict[str, int]:
     constants = Constants(graph.params)
     least: dict[str, int] = {}
 
@@ -70,6 +76,10 @@ def least_sizes(spec: sx.Spec, params: Mapping[str, int | float | str]) -> dict[
         if node.op == "argmax":
             for index in node.bound:
                 note(index.extent, index.extent.low)
+        elif node.op == "rank":
+            place = constants.value(node.args[2])
+            if place is not None:
+                note(node.bound[0].extent, place)
         elif node.op == "at":
             array = node.args[0]
             extents = array.dims if array.op == "input" else [i.extent for i in array.bound]
@@ -77,7 +87,17 @@ def least_sizes(spec: sx.Spec, params: Mapping[str, int | float | str]) -> dict[
                 place = constants.value(at)
                 if place is not None:
                     note(extent, place)
+                elif at.op == "index":
+                    written = at.index.extent
+                    if isinstance(written.size, int):
+                        note(extent, written.low + written.size + written.extra - 1)
     return least
+
+
+def _largest_size(graph: Graph) -> int:
+    """How large a dim may be, so that not even a comparison of many indices has too many places."""
+    axes = max(len({*node.indices, *node.bound}) for node in topological([graph.root]))
+    return max(2, int(MOST_PLACES ** (1 / max(axes, 1))))
 
 
 def make_batch(
@@ -86,11 +106,12 @@ def make_batch(
     kind: str,
     generator: torch.Generator,
     least: Mapping[str, int] | None = None,
+    most: int = MOST_PLACES,
 ) -> Batch:
-    """One batch of a kind, its dims at least as large as ``least`` says."""
+    """One batch of a kind, its dims at least as large as ``least`` says and at most ``most``."""
     least = least or {}
     widest = max(len(entry.kind.dims) for entry in spec.inputs)
-    largest = _LARGEST.get(widest, 3)
+    largest = min(_LARGEST.get(widest, 3), most)
     sizes: dict[str, int] = {}
     items = next((e.kind.dims[0].size for e in spec.inputs if e.kind.live and e.kind.dims), None)
     for entry in spec.inputs:
@@ -139,17 +160,4 @@ def _fill(
             ignored = torch.rand(shape, generator=generator) < (1.0 if kind == "masked" else 0.3)
             values = values.masked_fill(ignored, int(params[entry.kind.ignore.id]))
         return values
-    return _reals(shape, kind, generator, entry.kind.live)
-
-
-def _reals(shape: list[int], kind: str, generator: torch.Generator, live: bool) -> Tensor:
-    if kind == "equal":
-        return torch.full(shape, 0.5, dtype=torch.float64)
-    small = torch.randint(-1, 3, shape, generator=generator).double()
-    if kind in ("tied", "masked", "full"):
-        return small / 2
-    if kind == "extreme" and live:
-        # where is one of: a huge, a tiny or no offset to small whole numbers
-        scale = torch.tensor([1e300, 1e-300, 1.0, 1e-8], dtype=torch.float64)
-        return small * scale[torch.randint(4, shape, generator=generator)]
-    return torch.randn(shape, generator=generator, dtype=torch.float64) * 2
+    return draw_reals(shape, kind, generator, entry.kind.live, entry.kind.range)

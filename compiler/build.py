@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from lossc.compiler.front.building import Env, Value
 from lossc.compiler.front.calls import Calls
+from lossc.compiler.front.examples import check_examples
 from lossc.compiler.front.names import LONGEST_POINT, Names
 from lossc.compiler.front.operators import Operators
 from lossc.compiler.front.order_statistics import OrderStatistics
@@ -16,8 +17,10 @@ from lossc.compiler.front.sizes import check_sizes
 from lossc.compiler.ir.graph import Graph, substitute
 from lossc.compiler.ir.node import Extent, Index, Node
 from lossc.compiler.passes.comparisons import has_gradient
+from lossc.compiler.uses.expand import expand
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import SpecError, UnfinishedSpec
+from lossc.grammar.folders import Folders
 from lossc.grammar.load import load
 from lossc.grammar.source import Span
 
@@ -28,6 +31,7 @@ def build(
     spec: sx.Spec,
     overrides: Mapping[str, int | float | str] | None = None,
     lost: Iterable[str] = (),
+    folders: Folders = (),
 ) -> Graph:
     """The typed graph of a spec.
 
@@ -35,22 +39,24 @@ def build(
         spec: A parsed spec.
         overrides: Parameter values that replace the spec's defaults.
         lost: Names whose statements could not be read: their absence is no news.
+        folders: Where the specs that it uses are looked up before the bundled library.
 
     Raises:
-        SpecError: Every error of meaning that could be found, in the order of the file.
+        SpecError: Every error of meaning that could be found, in the order of the file. What it
+            uses must be found and fit before anything else is looked at.
     """
+    spec = expand(spec, folders)
     params, errors = bind_params(spec, overrides or {})
     scope = open_scope(spec, params, lost)
     scope.errors[:0] = errors
     _refuse_what_is_not_compiled(scope)
+    check_examples(scope)
     return _Builder(scope).graph()
 
 
 def _refuse_what_is_not_compiled(scope: Scope) -> None:
     """The language is ahead of the compiler in a few statements, and says so."""
     spec = scope.spec
-    for use in spec.uses:
-        scope.error(use.span, "bad-use", "`use` is not compiled yet")
     for statements, what in (
         (spec.terms, "`term`"),
         (spec.schedules, "`schedule`"),
@@ -60,7 +66,9 @@ def _refuse_what_is_not_compiled(scope: Scope) -> None:
 
 
 def read_and_build(
-    reference: str | os.PathLike[str], overrides: Mapping[str, int | float | str] | None = None
+    reference: str | os.PathLike[str],
+    overrides: Mapping[str, int | float | str] | None = None,
+    folders: Folders = (),
 ) -> Graph:
     """The typed graph of a spec by name, path or text, with all findings of the file in one error.
 
@@ -68,20 +76,20 @@ def read_and_build(
         SpecError: What could not be read, and what is wrong with the meaning of the rest.
     """
     try:
-        return build(load(reference), overrides)
+        return build(load(reference, folders=folders), overrides, folders=folders)
     except UnfinishedSpec as error:
         if error.partial is None:
             raise
         try:
-            build(error.partial, overrides, error.lost)
+            build(error.partial, overrides, error.lost, folders)
         except SpecError as more:
             raise SpecError([*error.diagnostics, *more.diagnostics]) from None
         raise
 
 
-def check(spec: sx.Spec) -> None:
+def check(spec: sx.Spec, folders: Folders = ()) -> None:
     """Raises what :func:`build` would, and returns nothing."""
-    build(spec)
+    build(spec, folders=folders)
 
 
 class _Builder(Names, Operators, Calls, OrderStatistics):

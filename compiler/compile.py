@@ -6,27 +6,31 @@ import functools
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from lossc.compiler.build import read_and_build
+from lossc.compiler.build import build, read_and_build
 from lossc.compiler.emit.generated import GeneratedMetric
 from lossc.compiler.emit.memory import loss_class
 from lossc.compiler.emit.module import ModuleText, write_module
 from lossc.compiler.emit.signature import signature_of
 from lossc.compiler.emit.text import folded
+from lossc.compiler.examples import check_examples
 from lossc.compiler.front.params import plain
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.plan import Plan, make_plan
+from lossc.compiler.refactor.ideals import suggested_ideals
 from lossc.compiler.stages import Stages
 from lossc.compiler.surrogate import OPTIONS, Given, SurrogatePlan, plan_surrogate, seed_number
 from lossc.compiler.validate import QUICK, Report, validate_refactoring
 from lossc.compiler.version import VERSION
 from lossc.compiler.watched import Watched
 from lossc.grammar import syntax as sx
-from lossc.grammar.errors import InternalError, LosscError, NotAMetric, closest, one_of
+from lossc.grammar.errors import InternalError, LosscError, NotAMetric, SpecError, closest, one_of
+from lossc.grammar.folders import Folders
 from lossc.grammar.format import to_dsl
 
 
@@ -34,7 +38,7 @@ class CompiledLoss:
     """A spec that was refactored, proved on data and turned into torch code.
 
     Attributes:
-        spec: The syntax of the spec.
+        spec: The syntax of the spec, with what it uses merged in.
         stages: The four stages; ``str()`` is readable.
     """
 
@@ -49,6 +53,10 @@ class CompiledLoss:
         self.plan, self.surrogate, self._options = plan, surrogate, dict(options)
         self.stages = Stages(plan, surrogate)
         self.text = to_dsl(graph.spec)
+
+    def replanned(self, plan: Plan) -> CompiledLoss:
+        """The same spec and options with another plan."""
+        return CompiledLoss(plan.graph, plan, self.surrogate, self._options)
 
     @functools.cached_property
     def module(self) -> ModuleText:
@@ -148,13 +156,16 @@ class CompiledLoss:
         """Translation validation on ``batches`` batches.
 
         Raises:
-            SpecError: The two forms disagree; shows the smallest batch on which they do.
+            SpecError: The two forms disagree; shows the smallest batch on which they do. Or an
+                example of the spec has another value.
             InternalError: The generated code broke down; shows the spec and the batch.
         """
         watched: Watched | None = None
         try:
             watched = Watched(self._eager)
-            return validate_refactoring(self.plan, watched, batches, seed)
+            report = validate_refactoring(self.plan, watched, batches, seed)
+            report.examples = check_examples(self.spec, self.plan.is_metric, self._with)
+            return report
         except LosscError:
             raise
         except Exception as error:
@@ -164,6 +175,19 @@ class CompiledLoss:
                 f"{type(error).__name__}: {error}\n{self.text}"
                 + (watched.shown(names) if watched is not None else "")
             ) from error
+
+    def _with(self, params: Mapping[str, int | float | str]) -> nn.Module:
+        """The loss with other params; compiled anew if some of them are no arguments of it."""
+        ours = self.plan.graph.params
+        if any(type(ours[name]) is not type(value) for name, value in params.items()) or any(
+            ours[name] != value for name, value in params.items() if isinstance(value, str)
+        ):
+            plan = make_plan(
+                build(self.spec, params), published_consistency=self.plan.published_consistency
+            )
+            return CompiledLoss(plan.graph, plan, self.surrogate, {}).loss()
+        numbers = {name: value for name, value in params.items() if not isinstance(value, str)}
+        return self.loss(**{**numbers, "validate": True})
 
     def __repr__(self) -> str:
         return f"CompiledLoss({self.spec.name.id}: {self.surrogate or 'differentiable'})"
@@ -179,6 +203,7 @@ def compile_spec(
     transform: str | None = None,
     seed: int = 0,
     validate: bool = True,
+    folders: Folders = (),
 ) -> CompiledLoss:
     """Compiles a spec.
 
@@ -192,6 +217,7 @@ def compile_spec(
         transform: What is trained of the interpolated metric; ``"none"``.
         seed: Of the anchors.
         validate: Whether the loss checks its inputs in eager mode.
+        folders: Where names are looked up before the bundled library.
 
     Returns:
         The compiled loss; it has been tried on random and adversarial batches, on which a
@@ -205,7 +231,7 @@ def compile_spec(
     if params is not None and not isinstance(params, Mapping):
         raise TypeError(f"params takes a mapping from names to values, not {type(params).__name__}")
     params = {name: plain(value) for name, value in (params or {}).items()}
-    graph = read_and_build(spec, cast("dict[str, int | float | str]", params))
+    graph = read_and_build(spec, cast("dict[str, int | float | str]", params), folders)
     options = {
         "params": params,
         "step": step,
@@ -217,12 +243,51 @@ def compile_spec(
     }
     surrogate = plan_surrogate(graph.spec, step, interpolation, squash, transform, seed)
     if graph.goal == "loss":
-        compiled = CompiledLoss(graph, make_plan(graph), None, options)
-    else:
-        plan = make_plan(graph, published_consistency=surrogate.published_consistency)
-        compiled = CompiledLoss(graph, plan, surrogate, options)
-    compiled.check(QUICK)
-    return compiled
+        return _checked(CompiledLoss(graph, make_plan(graph), None, options))
+    published = surrogate.published_consistency
+    try:
+        plan = make_plan(graph, published_consistency=published)
+        return _checked(CompiledLoss(graph, plan, surrogate, options))
+    except SpecError as error:
+        rules = {found.rule for found in error.diagnostics}
+        if graph.truth or not rules <= {"unknown-best", "best-beaten"}:
+            raise
+        return _with_ideal(graph, surrogate, options, error)
+
+
+def _checked(compiled: CompiledLoss, batches: int = QUICK) -> CompiledLoss:
+    """The loss once it has been tried, with what was learned from that."""
+    report = compiled.check(batches)
+    if not report.free_ties:
+        return compiled
+    freed = compiled.replanned(replace(compiled.plan, free_ties=True))
+    freed.check(QUICK)
+    return freed
+
+
+def _with_ideal(
+    graph: Graph, surrogate: SurrogatePlan, options: Mapping[str, object], error: SpecError
+) -> CompiledLoss:
+    """The metric with ideal scores that it suggests itself, where none beat them on data."""
+    tried = suggested_ideals(graph)
+    for ideal in tried:
+        plan = make_plan(
+            replace(graph, truth=ideal.truth),
+            published_consistency=surrogate.published_consistency,
+        )
+        compiled = CompiledLoss(graph, replace(plan, ideal=ideal.text), surrogate, options)
+        try:
+            return _checked(compiled, 4 * QUICK)
+        except SpecError as beaten:
+            if all(found.rule == "best-beaten" for found in beaten.diagnostics):
+                continue
+            raise
+    if not tried:
+        raise error
+    said = "; ".join(ideal.text for ideal in tried)
+    raise SpecError(
+        [replace(d, hint=f"{d.hint} (not best: {said})") for d in error.diagnostics]
+    ) from None
 
 
 def rebuild_loss(

@@ -12,8 +12,12 @@ from lossc.compiler.passes import Pass
 from lossc.compiler.passes.argmax_predicates import argmax_predicates
 from lossc.compiler.passes.argmax_values import argmax_values
 from lossc.compiler.passes.comparisons import comparisons
+from lossc.compiler.passes.decided_places import decided_places
+from lossc.compiler.passes.equal_places import equal_places
 from lossc.compiler.passes.inline_decisions import inline_decisions
 from lossc.compiler.passes.order_of_scores import order_of_scores
+from lossc.compiler.passes.ranks import ranks
+from lossc.compiler.passes.rounding import rounding
 from lossc.compiler.passes.signs import signs
 
 
@@ -40,9 +44,22 @@ class DiscreteOp:
 
 _CLASSES = "input scores: real[n, p]\ninput label: int[n] in p\n"
 _RANKING = "input score: real[n]\ninput relevant: bool[n]\n"
+_SEPARATED = "truth score[i] = where(relevant[i], 3, -3)\n"
 _TRUE_CLASS = "truth scores[i, j] = [j == label[i]]\n"
 
 DISCRETE_OPS: tuple[DiscreteOp, ...] = (
+    DiscreteOp(
+        "score at a decided place",
+        "s[k] > t, where k is a decision",
+        "s[a] - t for every a, and what decides k",
+        "some a is k and its score is above t",
+        decided_places,
+        _CLASSES
+        + "param t = 0.5\n"
+        + "decode predicted[i] = argmax[j] scores[i, j]\n"
+        + "evaluate mean[i] [predicted[i] == label[i] and scores[i, predicted[i]] > t] else 0\n"
+        + "truth scores[i, j] = 5 * [j == label[i]]\n",
+    ),
     DiscreteOp(
         "predicate of argmax",
         "P(argmax[a] s[a])",
@@ -81,6 +98,59 @@ DISCRETE_OPS: tuple[DiscreteOp, ...] = (
         "fewer than r are not above t",
         order_of_scores,
         _RANKING + "evaluate [(sort[i | relevant[i]] score[i] at 2) >= 0.5]\n",
+    ),
+    DiscreteOp(
+        "median",
+        "sort[i] s[i] at r, as a value",
+        "s[i] - s[k], every pair once",
+        "the score of the item with r - 1 items below it, which keeps its gradient",
+        order_of_scores,
+        _RANKING
+        + "let m = count[i | relevant[i]]\n"
+        + "evaluate (sort[i | relevant[i]] sigmoid(score[i]) at ((m + 1) // 2)) else 0\n"
+        + _SEPARATED,
+    ),
+    DiscreteOp(
+        "rank",
+        "rank[j | X[j]] s[j] at i",
+        "s[j] - s[i], every j with X[j]",
+        "1 + the count; a tie is won by the item that comes first",
+        ranks,
+        _RANKING + "evaluate mean[i | relevant[i]] 1 / (rank[j] score[j] at i) else 0\n",
+    ),
+    DiscreteOp(
+        "floor, buckets",
+        "floor(x), x // c",
+        "x - t for every threshold t",
+        "the number of thresholds passed",
+        rounding,
+        _RANKING + "evaluate mean[i | relevant[i]] floor(sigmoid(score[i]) * 4) else 0\n",
+    ),
+    DiscreteOp(
+        "ceil",
+        "ceil(x)",
+        "x - t for every threshold t",
+        "the number of thresholds passed",
+        rounding,
+        _RANKING + "evaluate mean[i | relevant[i]] ceil(min(max(score[i], -1), 2)) else 0\n",
+    ),
+    DiscreteOp(
+        "round",
+        "round(x)",
+        "x - (t - 1/2) for every whole t",
+        "the number of thresholds passed; a half passes to an even t",
+        rounding,
+        _RANKING + "evaluate mean[i | relevant[i]] round(min(max(score[i], -1), 2)) else 0\n",
+    ),
+    DiscreteOp(
+        "remainder",
+        "x % c",
+        "x - t c for every whole t",
+        "x - c times the number of thresholds passed; x keeps its gradient",
+        rounding,
+        _RANKING
+        + "minimize mean[i | relevant[i]] min(max(score[i], 0), 3) % 0.75 else 0\n"
+        + _SEPARATED,
     ),
     DiscreteOp(
         "sign",
@@ -122,5 +192,6 @@ DISCRETE_OPS: tuple[DiscreteOp, ...] = (
 
 PASSES: tuple[Pass, ...] = (
     inline_decisions,
+    equal_places,
     *dict.fromkeys(operation.refactor for operation in DISCRETE_OPS),
 )

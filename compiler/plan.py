@@ -10,10 +10,11 @@ from lossc.compiler.ir.graph import Graph
 from lossc.compiler.ir.node import Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.ir.verify import OPERATIONS, REFACTORED, verify
-from lossc.compiler.passes.stable_logs import stable_logs
+from lossc.compiler.passes.losses import LOSS_PASSES
 from lossc.compiler.refactor.families import find_families
 from lossc.compiler.refactor.rows import RowFamily, count_rows
 from lossc.compiler.symbolic.atoms import Signs
+from lossc.compiler.symbolic.simplify import simplified
 from lossc.grammar.errors import Diagnostic, SpecError
 
 
@@ -30,6 +31,8 @@ class Plan:
         uses_truth: Whether the best configuration comes from the spec's ideal scores at run time.
         undefined: What to say where the metric has no value.
         published_consistency: Whether configurations that no scores have count as 0.
+        free_ties: Whether equal ideal scores may stand in any order: then the current one will do.
+        ideal: The ideal scores that the metric itself suggested, if they come from there.
     """
 
     graph: Graph
@@ -39,6 +42,8 @@ class Plan:
     uses_truth: bool
     undefined: str
     published_consistency: bool = False
+    free_ties: bool = False
+    ideal: str = ""
 
     @property
     def is_metric(self) -> bool:
@@ -63,8 +68,10 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
     """
     signs = Signs(graph.spec, graph.params)
     if graph.goal == "loss":
-        stable = stable_logs(graph)
-        verify(stable.root, "stable_logs")
+        stable = graph
+        for rewriting in LOSS_PASSES:
+            stable = rewriting(stable)
+            verify(stable.root, rewriting.__name__)
         message = undefined_message(graph) if _first_undefined(graph.root) else ""
         return Plan(stable, stable.root, (), signs, False, message)
     refactored = graph
@@ -73,7 +80,9 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
         verify(refactored.root, rewriting.__name__, OPERATIONS)
     verify(refactored.root, "refactoring", REFACTORED)
     root, families = find_families(refactored.root, graph.make, signs, graph.goal != "minimize")
-    uses_truth = any(family.direction == 0 for family in families) and bool(graph.truth)
+    # that winning helps in one row says nothing of the row that loses by it
+    open_ = any(family.direction == 0 or family.mirrored is not None for family in families)
+    uses_truth = open_ and bool(graph.truth)
     for family in families:
         if family.direction == 0 and not graph.truth:
             raise SpecError(
@@ -85,6 +94,7 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
                 )
             )
     root, rows = count_rows(root, families, graph.make, signs, dense or published_consistency)
+    root = simplified(root, graph.make, signs)
     verify(root, "count_rows")
     return Plan(
         graph, root, rows, signs, uses_truth, undefined_message(graph), published_consistency
@@ -116,9 +126,9 @@ def _first_undefined(root: Node) -> Node | None:
     stack, seen = [root], {root}
     while stack:
         node = stack.pop()
-        if node.op in ("mean", "min", "max"):
+        if node.op in ("mean", "min", "max", "logsumexp"):
             return node
-        if node.op == "div" and node.args[1].op not in ("const", "dim"):
+        if node.op == "div" and node.args[1].op != "const":
             return node
         args = node.args[1:] if node.op == "else" else () if node.op == "where" else node.args
         for arg in reversed(args):

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from lossc.compiler.forms import Form, form_of
 from lossc.compiler.ir.graph import labelled, topological
 from lossc.compiler.ir.node import Index, Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.plan import Plan
+from lossc.compiler.refactor.families import Family
 from lossc.compiler.refactor.rows import RowFamily
 from lossc.compiler.surrogate import SurrogatePlan
 from lossc.grammar import syntax as sx
@@ -100,15 +102,21 @@ class Stages:
         return self.plan.form if self.plan.is_metric else "differentiable"
 
     @property
+    def shape(self) -> Form:
+        """What the metric takes of its binaries, and what that costs."""
+        return form_of(self.plan)
+
+    @property
     def best(self) -> str:
         """Where the best configuration comes from."""
         if not self.plan.is_metric:
             return ""
-        return (
-            "from the spec's truth"
-            if self.plan.uses_truth
-            else "every comparison won (by sign propagation)"
-        )
+        if not self.plan.uses_truth:
+            return "every comparison won (by sign propagation)"
+        ties = "; equal ones in the order of the scores" if self.plan.free_ties else ""
+        if self.plan.ideal:
+            return f"at {self.plan.ideal}{ties} (suggested by the metric, beaten by nothing tried)"
+        return f"from the spec's truth{ties}"
 
     def as_dict(self) -> dict[str, object]:
         """For ``--json``."""
@@ -116,6 +124,8 @@ class Stages:
             "spec": self.plan.graph.spec.name.id,
             "goal": self.plan.graph.goal,
             "form": self.form,
+            "counted": self.shape.name,
+            "cost": self.shape.cost,
             "best": self.best,
             "surrogate": None if self.surrogate is None else dict(self.surrogate.options),
             "rows": self.rows(),
@@ -136,7 +146,8 @@ class Stages:
                 f"{row['stage']:<11} {shown(row)}" + (f"   ({'; '.join(extra)})" if extra else "")
             )
         if self.plan.is_metric:
-            lines.append(f"{'form':<11} {self.form}; best configuration: {self.best}")
+            lines.append(f"{'form':<11} {self.shape}")
+            lines.append(f"{'best':<11} {self.best}")
             lines.append(f"{'surrogate':<11} {self.surrogate}")
         return "\n".join(lines)
 
@@ -156,13 +167,24 @@ def count(row: RowFamily) -> str:
     everything = " * ".join(sizes) or "1"
     if family.stored.op == "const":
         return everything
-    if family.mirrored is not None and not family.conditions:
+    if family.mirrored is not None and not _filtered(family):
         item = sizes[-1]
         return " * ".join([*sizes[:-2], f"{item} * ({item} - 1) / 2"])
     apart = family.stored
     if apart.op == "ne" or (apart.op == "not" and apart.args[0].op == "eq"):
         return " * ".join([*sizes[:-1], f"({sizes[-1]} - 1)"])
     return f"at most {everything}"
+
+
+def _filtered(family: Family) -> bool:
+    """Whether a filter keeps some pairs of a mirrored family apart."""
+    assert family.mirrored is not None
+    pair = {index.name for index in family.mirrored}
+    return any(
+        c.op != "ne" or {side.name for side in c.indices} != pair
+        for context in family.contexts
+        for c in context
+    )
 
 
 def place(span: Span) -> str:

@@ -32,7 +32,7 @@ class Choice:
 
 STEPS: dict[str, tuple[str, ...]] = {"sigmoid": ("temperature", "squash")}
 INTERPOLATIONS: dict[str, tuple[str, ...]] = {
-    "idw": ("good", "bad", "nearby", "power", "gradient", "bits", "inconsistent", "squash")
+    "idw": ("good", "bad", "nearby", "power", "gradient", "bits", "inconsistent", "squash", "best")
 }
 OPTIONS: dict[str, Choice] = {
     "temperature": Choice(1.0),
@@ -44,7 +44,10 @@ OPTIONS: dict[str, Choice] = {
     "gradient": Choice("exact", ("exact", "published", "attract")),
     "bits": Choice("auto", ("auto", "drawn", "expected")),
 }
-COMPILE_TIME: dict[str, Choice] = {"inconsistent": Choice("extend", ("extend", "published"))}
+COMPILE_TIME: dict[str, Choice] = {
+    "inconsistent": Choice("extend", ("extend", "published")),
+    "best": Choice("first", ("first", "sampled")),
+}
 _ALL = {**OPTIONS, **COMPILE_TIME}
 
 Given = str | Mapping[str, object] | None
@@ -63,6 +66,11 @@ class SurrogatePlan:
     def published_consistency(self) -> bool:
         """Whether configurations that no scores have count as 0, as in the published code."""
         return self.options["inconsistent"] == "published"
+
+    @property
+    def samples_best(self) -> bool:
+        """Whether the best configuration is drawn among those that are equally good."""
+        return self.options["best"] == "sampled"
 
     def __str__(self) -> str:
         shown = {
@@ -143,13 +151,13 @@ def _apply(
     errors: list[Diagnostic],
 ) -> None:
     tables = {"step": STEPS, "interpolation": INTERPOLATIONS}
-    if slot == "squash":
-        _set(option, "squash", option.name, values, errors)
+    if slot in ("squash", "best"):
+        _set(option, slot, option.name, values, errors)
         return
     if slot == "transform" and option.name == "none":
         return
     if slot not in tables:
-        known = [*tables, "squash"]
+        known = [*tables, "squash", "best"]
         message = (
             f"there is no surrogate slot '{slot}'"
             if slot != "transform"

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from lossc.compiler.batches import Batch, batches
+from lossc.compiler.challengers import challenge
 from lossc.compiler.plan import Plan
 from lossc.grammar.errors import Diagnostic, SpecError
-from lossc.runtime.families import flat_binaries
 
 QUICK = 56  # what every compile tries: each kind of batch eight times
+PLACES = 2**20  # of all comparisons of a quick check; after that, no more batches are tried
 TOLERANCE = 1e-9  # float64; what differs only in the order of additions agrees to far less
-CONFIGURATIONS = 24  # sampled on each batch against the best one
 
 
 @dataclass
@@ -31,6 +31,9 @@ class Report:
         kinds: How many of each kind.
         comparisons: The most comparisons that one batch had.
         configurations: How many were sampled against the best one.
+        tied: Comparisons that the ideal scores leave equal, where the spec has ideal scores.
+        ties_matter: Whether the metric was another where these went the way of other scores.
+        examples: Of the spec, whose values were found as they should be.
         seconds: Time taken.
         warnings: What deserves a look though it is not wrong.
     """
@@ -41,8 +44,16 @@ class Report:
     kinds: Counter[str] = field(default_factory=Counter)
     comparisons: int = 0
     configurations: int = 0
+    tied: int = 0
+    ties_matter: bool = False
+    examples: int = 0
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def free_ties(self) -> bool:
+        """Whether equal ideal scores may stand in any order, as far as was seen."""
+        return self.tied > 0 and not self.ties_matter
 
     @property
     def ok(self) -> bool:
@@ -58,7 +69,9 @@ class Report:
         return (
             f"{self.spec}: reference = refactored on {self.batches} batches ({kinds}); "
             f"up to {self.comparisons} comparisons; {self.form} form; "
-            f"{self.configurations} configurations, none beats the best; {self.seconds:.2f} s"
+            f"{self.configurations} configurations, none beats the best; "
+            + (f"{self.examples} examples; " if self.examples else "")
+            + f"{self.seconds:.2f} s"
         )
 
 
@@ -85,11 +98,15 @@ def validate_refactoring(plan: Plan, loss: Any, count: int, seed: int = 0) -> Re
         return report
     failures: list[tuple[Batch, Tensor, Tensor]] = []
     beaten: list[tuple[Batch, float, float]] = []
-    sense = -1 if plan.graph.goal == "minimize" else 1
     was = loss.validate
     loss.validate = False
     try:
+        budget = PLACES * count / QUICK
         for batch in batches(spec, dict(plan.graph.params), count, seed):
+            places = places_of(plan, batch)
+            budget -= places
+            if budget < 0 and report.batches:  # fixed dims make every batch a large one
+                break
             exact = loss.metric(*batch.inputs.values())
             refactored = loss.refactored(*batch.inputs.values())
             if not torch.allclose(
@@ -100,9 +117,12 @@ def validate_refactoring(plan: Plan, loss: Any, count: int, seed: int = 0) -> Re
             report.kinds[batch.kind] += 1
             comparisons = loss.comparisons(*batch.inputs.values()).shape[0]
             report.comparisons = max(report.comparisons, comparisons)
-            better = _better_than_best(plan, loss, batch, comparisons, sense, report)
-            if better is not None:
-                beaten.append((batch, *better))
+            found = challenge(plan, loss, batch, comparisons, TOLERANCE)
+            report.configurations += found.tried
+            report.tied += found.tied
+            report.ties_matter |= found.ties_matter
+            if found.better is not None:
+                beaten.append((batch, *found.better))
     finally:
         loss.validate = was
     if failures:
@@ -113,43 +133,22 @@ def validate_refactoring(plan: Plan, loss: Any, count: int, seed: int = 0) -> Re
     return report
 
 
-def _better_than_best(
-    plan: Plan, loss: Any, batch: Batch, comparisons: int, sense: int, report: Report
-) -> tuple[float, float] | None:
-    """A sampled configuration's metric and the best one's, where the former is better.
-
-    Half of the samples are the outcomes of random scores; the others are arbitrary bits near the
-    best one, which are left out where a pair is stored once: there, a circle may be worth more than
-    any order.
-    """
-    generator = torch.Generator().manual_seed(batch.size)
-    best = torch.ones(1, comparisons)
-    if plan.uses_truth:
-        inputs = loss.prepare(*batch.inputs.values())
-        families = loss.families(*inputs)
-        stored = torch.cat([family.stored.reshape(-1) for family in families])
-        best = loss.best(*inputs, families)[stored].float().unsqueeze(0)
-    tried = [best]
-    for _ in range(CONFIGURATIONS // 2):
-        scores = {
-            entry.name.id: torch.randn(batch.inputs[entry.name.id].shape, generator=generator)
-            for entry in plan.graph.spec.inputs
-            if entry.kind.live
-        }
-        families = loss.families(*loss.prepare(*{**batch.inputs, **scores}.values()))
-        tried.append(flat_binaries(families).float().unsqueeze(0))
-    if not any(row.family.mirrored for row in plan.families):
-        shape = (CONFIGURATIONS // 2, comparisons)
-        random = (torch.rand(shape, generator=generator) < 0.5).float()
-        tried.append(torch.where(torch.rand(shape, generator=generator) < 0.8, best, random))
-    values = loss.evaluate_binaries(torch.cat(tried), *batch.inputs.values())
-    report.configurations += values.shape[0] - 1
-    if values[0].isnan():
-        return None
-    challenger = (sense * values[1:]).nan_to_num(nan=-torch.inf).max()
-    if challenger > sense * values[0] + TOLERANCE:
-        return float(sense * challenger), float(values[0])
-    return None
+def places_of(plan: Plan, batch: Batch) -> int:
+    """How many comparisons the families of a batch have at most."""
+    sizes: dict[str, int] = {}
+    for entry in plan.graph.spec.inputs:
+        for dim, size in zip(entry.kind.dims, batch.inputs[entry.name.id].shape, strict=True):
+            if isinstance(dim.size, str):
+                sizes[dim.size] = size
+    total = 0
+    for row in plan.families:
+        places = 1
+        for axis in row.axes:
+            extent = axis.extent
+            length = sizes[extent.size] if isinstance(extent.size, str) else extent.size
+            places *= length + extent.extra
+        total += places
+    return total
 
 
 def _check_expression(plan: Plan, loss: Any, count: int, seed: int, report: Report) -> None:

@@ -48,21 +48,22 @@ def assemble(
     if whole and not names:
         expected = "`name: NAME`" if yaml else "`spec NAME`"
         found.append(Diagnostic(place, "missing-part", "a spec has a name", expected))
-    if whole and not inputs:
+    uses = _only(statements, ast.Use)  # what it uses may bring all of its inputs
+    if whole and not inputs and not uses:
         message = "a spec has at least one input"
         expected = "`inputs:`" if yaml else "`input scores: real[n, p]`"
         found.append(Diagnostic(place, "missing-part", message, expected))
     if whole and not goals:
         message = "nothing says what is computed"
         found.append(Diagnostic(place, "missing-part", message, _GOAL))
-    if not (names and inputs and goals):
+    if not (names and (inputs or uses) and goals):
         return None, found
     definitions = _only(statements, ast.Definition)
     return ast.Spec(
         name=ast.Name(names[0].text, names[0].span),
         doc=_text(headings, "doc"),
         source=_text(headings, "source"),
-        uses=_only(statements, ast.Use),
+        uses=uses,
         inputs=inputs,
         params=_only(statements, ast.Param),
         definitions=tuple(sorted(definitions, key=lambda each: _ORDER.index(each.kind))),
@@ -70,6 +71,7 @@ def assemble(
         goal=goals[0],
         surrogates=_only(statements, ast.Surrogate),
         schedules=_only(statements, ast.Schedule),
+        examples=_only(statements, ast.Example),
         span=span,
     ), found
 

@@ -1,108 +1,26 @@
-"""The YAML form of a spec. yaml and pydantic live in this file only."""
+"""The YAML form of a spec. yaml lives in this file only."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossc.grammar import syntax as ast
 from lossc.grammar.assemble import assemble
-from lossc.grammar.errors import Diagnostic, SpecError, UnfinishedSpec, lost_names
+from lossc.grammar.errors import SpecError, UnfinishedSpec, lost_names
 from lossc.grammar.source import Source, Span
 from lossc.grammar.tokens import oversized
-from lossc.grammar.words import GOALS, MAX_YAML_NODES
+from lossc.grammar.words import MAX_YAML_NODES
 from lossc.grammar.yaml_faults import misread, misshapen, refuse, without_echoes
+from lossc.grammar.yaml_shape import KEYS, json_schema, shape_faults
 from lossc.grammar.yaml_spec import statements_of
 from lossc.grammar.yaml_tree import Entries, Items, Node, Scalar
 
+__all__ = ["json_schema", "read_tree", "read_yaml"]
+
 _MAX_NESTING = 20
-
-# ---------------------------------------------------------------------------- the shape
-
-Expression = Annotated[str | int | float, Field(description="An expression of the language.")]
-Definitions = dict[str, Expression]
-
-
-# pydantic does not check defaults, and `doc:` with nothing behind it shall not be taken for one
-_ABSENT: Any = None
-
-
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class OptionShape(BaseModel):
-    """A choice by its name, with its parameters beside it."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-    kind: str
-    __pydantic_extra__: dict[str, str | int | float | bool | OptionShape]
-
-
-class ParamShape(_Shape):
-    """A parameter's default, and the interval that its values lie in."""
-
-    default: int | float | str
-    interval: str = Field(default=_ABSENT, alias="in", examples=["(0, inf)", "[0, 1]"])
-
-
-Option = Annotated[
-    str | OptionShape,
-    Field(description="A choice with parameters: a text or a mapping.", examples=["idw(good = 8)"]),
-]
-
-
-class DocumentShape(_Shape):
-    """A lossc spec."""
-
-    model_config = ConfigDict(
-        title="lossc spec",
-        json_schema_extra={"oneOf": [{"required": [goal]} for goal in GOALS]},
-    )
-    lossc: Literal[1] = Field(description="Version of the format.")
-    name: str = Field(pattern="^[A-Za-z_][A-Za-z_0-9]*$")
-    doc: str = Field(default=_ABSENT, description="What it measures, in one line.")
-    source: str = Field(default=_ABSENT, description="Who defined it.")
-    use: list[str] = Field(default=[], description="Specs whose definitions are brought in.")
-    inputs: dict[str, str] = Field(
-        description="Kinds by name.",
-        examples=[{"scores": "real[n, p]", "label": "int[n] in p"}],
-        json_schema_extra={"minProperties": 1},
-    )
-    params: dict[str, int | float | str | ParamShape] = Field(
-        default={}, description="Defaults by name.", examples=[{"alpha": "0.5 in (0, inf)"}]
-    )
-    decode: Definitions = Field(default={}, description="How the network's output is decoded.")
-    let: Definitions = Field(default={}, description="Definitions.")
-    truth: Definitions = Field(default={}, description="Ideal scores, by input.")
-    terms: Definitions = Field(default={}, description="Terms of a multi-term loss.")
-    evaluate: Expression = Field(default=_ABSENT, description="A metric: the larger the better.")
-    maximize: Expression = Field(default=_ABSENT, description="The same as evaluate.")
-    minimize: Expression = Field(default=_ABSENT, description="A metric: the smaller the better.")
-    loss: Expression = Field(default=_ABSENT, description="A differentiable loss.")
-    combine: Expression = Field(default=_ABSENT, description="How the terms are combined.")
-    surrogate: dict[str, Option] = Field(
-        default={},
-        description="How the metric is made differentiable.",
-        examples=[{"step": "sigmoid(temperature = 1)", "interpolation": "idw(good = 16)"}],
-    )
-    schedule: Option | list[Option] = Field(default=[], description="What changes during training.")
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the YAML form, for editors."""
-    schema = DocumentShape.model_json_schema(by_alias=True)
-    for shape in (schema, *schema["$defs"].values()):
-        for field in shape["properties"].values():
-            if field.get("default", "") is None:  # absent is not the same as null
-                del field["default"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-# ---------------------------------------------------------------------------- reading
 
 
 def read_yaml(source: Source) -> ast.Spec:
@@ -110,6 +28,24 @@ def read_yaml(source: Source) -> ast.Spec:
 
     Raises:
         SpecError: With every finding of the document.
+    """
+    root = read_tree(source)
+    found = misshapen(root, shape_faults(root.value), KEYS)
+    statements, wrong = statements_of(root)
+    found += wrong
+    end = len(source.text.rstrip())
+    spec, more = assemble(statements, Span(source, 0, end), whole=not found, yaml=True)
+    found += more
+    if found or spec is None:
+        raise UnfinishedSpec(without_echoes(found), spec, lost_names(found))
+    return spec
+
+
+def read_tree(source: Source) -> Entries:
+    """The mapping that a YAML text is, whatever it says.
+
+    Raises:
+        SpecError: It is no YAML, or no mapping.
     """
     too_much = oversized(source)
     if too_much:
@@ -126,20 +62,7 @@ def read_yaml(source: Source) -> ast.Spec:
         what = "a list" if isinstance(root, Items) else "a single text"
         message = f"the document is {what}"
         raise refuse(root.span, "bad-document", message, "a mapping that begins with `lossc: 1`")
-    found: list[Diagnostic] = []
-    try:
-        DocumentShape.model_validate(root.value)
-    except ValidationError as error:
-        faults = [(fault["type"], fault["loc"]) for fault in error.errors(include_url=False)]
-        found += misshapen(root, faults, tuple(DocumentShape.model_fields))
-    statements, wrong = statements_of(root)
-    found += wrong
-    end = len(source.text.rstrip())
-    spec, more = assemble(statements, Span(source, 0, end), whole=not found, yaml=True)
-    found += more
-    if found or spec is None:
-        raise UnfinishedSpec(without_echoes(found), spec, lost_names(found))
-    return spec
+    return root
 
 
 def _compose(source: Source) -> Node:

@@ -27,7 +27,7 @@ RULES: dict[str, Rule] = {
     "too-large": Rule(
         "L003",
         "too large or too deep",
-        "A spec has at most 200,000 characters and 20,000 words, numbers and signs, and an expression nests at most 100 deep, so that no text, however hostile, takes more than a second. A written range holds at most 4,096 numbers, a point 16, an input 8 dims of at most 65,536; an expression has at most 8 free indices and 16,777,216 values by its fixed dims; definitions nest at most 100 deep.",
+        "A spec has at most 200,000 characters and 20,000 words, numbers and signs, and an expression nests at most 100 deep, so that no text, however hostile, takes more than a second. A written range holds at most 4,096 numbers, a point 16, an input 8 dims of at most 65,536; an expression has at most 8 free indices and 16,777,216 values by its fixed dims; definitions nest at most 100 deep. An example gives an input at most 1,000 numbers.",
     ),
     "bad-yaml": Rule(
         "L004",
@@ -50,7 +50,7 @@ RULES: dict[str, Rule] = {
     "missing-part": Rule(
         "L008",
         "a part is missing",
-        "A spec needs a name, at least one input, and exactly one of evaluate, minimize, loss, combine.",
+        "A spec needs a name, at least one input, and exactly one of evaluate, minimize, loss, combine. An example says what every input is that has no default.",
     ),
     # syntax
     "syntax": Rule(
@@ -150,6 +150,11 @@ RULES: dict[str, Rule] = {
     "bad-use": Rule(
         "L036",
         "cannot use that spec",
-        "`use` takes names of bundled specs and of specs in folders named by the user, without cycles.",
+        "`use` takes names of bundled specs and of specs in folders named by the user (`--specs`, `folders=`, LOSSC_SPECS), without cycles. What two specs both declare must be the same in both; `use other as alias` puts `alias_` before the names of definitions and params, and inputs with their dims are always shared.",
+    ),
+    "example-differs": Rule(
+        "L037",
+        "example with another value",
+        "The metric, or the loss, does not have the value that an `example` gives for its inputs, to a relative or absolute 1e-6. Either the spec or the example is wrong.",
     ),
 }

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from lossc.grammar.error_codes import RULES
 from lossc.grammar.source import Span
+from lossc.grammar.words import STATEMENTS
 
 if TYPE_CHECKING:
     from lossc.grammar.syntax import Spec
 
 SHOWN = 20
 _NAME = re.compile(r"[A-Za-z_]\w*")
-# a statement of the DSL or an entry of a YAML document begins with a word at the line's head
-_BEGINS = re.compile(r"\s*[A-Za-z_]\w*(\s|\[|:|=|$)")
+# a line that begins a statement of the DSL, or an entry of a YAML document
+_BEGINS = re.compile(rf"\s*((?:{'|'.join(STATEMENTS)})\b|[\w\"'-][^:=]*:(\s|$))")
 _LONGEST_LINE = 160
 
 
@@ -60,6 +61,7 @@ class Diagnostic:
             "file": self.span.source.name if self.span else self.file,
             "line": self.span.line if self.span else None,
             "column": self.span.column if self.span else None,
+            "note": self.span.source.note if self.span else None,
         }
 
     def __str__(self) -> str:
@@ -71,6 +73,8 @@ class Diagnostic:
             lines.append(f"  expected: {self.expected}")
         if self.hint:
             lines.append(f"  hint: {self.hint}")
+        if self.span is not None and self.span.source.note:
+            lines.append(f"  note: {self.span.source.note}")
         return "\n".join(lines)
 
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from lossc import specs
 from lossc.grammar.errors import Diagnostic, SpecError, closest, one_of
+from lossc.grammar.folders import ENDINGS, Folders, find_in, search_path, specs_in
 from lossc.grammar.parser import parse_specs
 from lossc.grammar.source import Source
 from lossc.grammar.syntax import Spec
 from lossc.grammar.words import MAX_CHARACTERS
 
 _YAML = (".yaml", ".yml")
-_ENDINGS = (*_YAML, ".lossc")
 
 
-def load(reference: str | os.PathLike[str], *, folders: Sequence[Path] = ()) -> Spec:
+def load(reference: str | os.PathLike[str], *, folders: Folders = ()) -> Spec:
     """The spec that a reference means.
 
     Args:
         reference: A bundled spec's name; the path of a ``.lossc`` or ``.yaml`` file, with
             ``::name`` behind it to pick one of several specs in it; or a spec's text (which
             begins with ``spec `` or has more than one line).
-        folders: Where names are looked up before the bundled library.
+        folders: Where names are looked up before the folders of the variable ``LOSSC_SPECS``, and
+            before the bundled library.
 
     Returns:
         The spec, as written: nothing is resolved yet.
@@ -34,10 +34,26 @@ def load(reference: str | os.PathLike[str], *, folders: Sequence[Path] = ()) -> 
     """
     if isinstance(reference, str) and ("\n" in reference or reference.startswith("spec ")):
         source = Source("<text>", reference)
-        return _one(_specs(source, yaml=not _is_dsl(reference)), "<text>", None)
+        return _one(_specs(source, yaml=not is_dsl(reference)), "<text>", None)
     file, name = _split(os.fspath(reference))
     path = _find(file, folders)
-    return _one(_specs(read(path), yaml=path.suffix in _YAML), str(path), name)
+    return _one(_specs(read(path), yaml=path.suffix in _YAML), str(path), name, file)
+
+
+def load_used(path: Path, name: str, note: str) -> Spec:
+    """The spec that a ``use`` means.
+
+    Args:
+        path: Its file.
+        name: Which of the specs in it, if it has several.
+        note: Where it is used; errors in the file say it.
+
+    Raises:
+        SpecError: The file cannot be read, or a spec in it is wrong.
+    """
+    source = read(path)
+    noted = Source(source.name, source.text, note)
+    return _one(_specs(noted, yaml=path.suffix in _YAML), str(path), None, name)
 
 
 def load_all(path: Path) -> tuple[Spec, ...]:
@@ -68,6 +84,15 @@ def read(path: Path) -> Source:
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _fault("file-missing", f"cannot read the file: {reason}", name) from None
+    return from_text(name, data)
+
+
+def from_text(name: str, data: bytes) -> Source:
+    """The text of a spec file that was read.
+
+    Raises:
+        SpecError: It is not UTF-8, or longer than a spec may be.
+    """
     if len(data) > 4 * MAX_CHARACTERS:
         message = f"a spec has at most {MAX_CHARACTERS:,} characters"
         raise _fault("too-large", message, name)
@@ -88,7 +113,7 @@ def _specs(source: Source, *, yaml: bool) -> tuple[Spec, ...]:
     return (read_yaml(source),)
 
 
-def _is_dsl(text: str) -> bool:
+def is_dsl(text: str) -> bool:
     """Whether the first line that says something begins a DSL statement."""
     lines = (line.strip() for line in text.removeprefix("\ufeff").splitlines())
     first = next((line for line in lines if line and not line.startswith("#")), "")
@@ -101,22 +126,20 @@ def _split(reference: str) -> tuple[str, str | None]:
     return (file, name) if separator and file else (reference, None)
 
 
-def _find(file: str, folders: Sequence[Path]) -> Path:
+def _find(file: str, named: Folders) -> Path:
     path = Path(file)
-    if path.suffix in _ENDINGS or len(path.parts) > 1 or "\0" in file or len(file) > 255:
+    if path.suffix in ENDINGS or len(path.parts) > 1 or "\0" in file or len(file) > 255:
         return path
+    folders = search_path(named)
     for folder in folders:
-        for ending in _ENDINGS:
-            if (folder / f"{file}{ending}").is_file():
-                return folder / f"{file}{ending}"
+        found = find_in(folder, file)
+        if found is not None:
+            return found
     if file in specs.names():
         return specs.path(file)
     if path.exists():
         return path
-    named = [
-        found.stem for folder in folders for found in _files(folder) if found.suffix in _ENDINGS
-    ]
-    known = [*specs.names(), *named]
+    known = [*specs.names(), *(name for folder in folders for name in specs_in(folder))]
     raise _fault(
         "file-missing",
         f"no bundled spec and no file is called '{file}'",
@@ -125,10 +148,13 @@ def _find(file: str, folders: Sequence[Path]) -> Path:
     )
 
 
-def _one(found: tuple[Spec, ...], file: str, name: str | None) -> Spec:
+def _one(found: tuple[Spec, ...], file: str, name: str | None, asked: str | None = None) -> Spec:
+    """The only spec of a file, the one that was picked, or the one that the file is called by."""
     if name is None and len(found) == 1:
         return found[0]
     listed = [spec.name.id for spec in found]
+    if name is None and asked in listed:
+        name = asked
     for spec in found:
         if spec.name.id == name:
             return spec
@@ -141,16 +167,9 @@ def _one(found: tuple[Spec, ...], file: str, name: str | None) -> Spec:
 
 
 def _missing(path: Path) -> SpecError:
-    files = [file.name for file in _files(path.parent) if file.suffix in _ENDINGS]
-    near = closest(path.name, files) or closest(path.stem, specs.names())
+    near = closest(path.name, [file.name for file in specs_in(path.parent).values()])
+    near = near or closest(path.stem, specs.names())
     return _fault("file-missing", "no such file", str(path), near)
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
 
 
 def _fault(

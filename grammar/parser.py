@@ -25,7 +25,10 @@ from lossc.grammar.statement_builder import Builder, Statement
 from lossc.grammar.tokens import Place, Token, brackets, oversized, tokenise
 from lossc.grammar.words import MAX_FINDINGS, STATEMENTS
 
-_STARTS = ["statement", "expression", "kind", "head", "interval", "param", "option", "value", "use"]
+_STARTS = [
+    *("statement", "expression", "kind", "head", "interval", "param", "option", "value", "use"),
+    *("cell", "quantity"),
+]
 
 
 class _NoLexer(Lexer):
@@ -89,6 +92,15 @@ def parse_specs(source: Source) -> tuple[ast.Spec, ...]:
     return tuple(twice.values())
 
 
+def statement_spans(source: Source) -> list[tuple[str, Span]]:
+    """The word and the place of every statement of a text that was read without an error."""
+    tokens, _ = tokenise(source.text, lambda start, end: Span(source, start, end))
+    return [
+        (segment.tokens[0].text, segment.tokens[0].span.to(segment.tokens[-1].span))
+        for segment in _statements(tokens)
+    ]
+
+
 def parse_expression(text: str, at: Place) -> ast.Expr:
     """An expression that is embedded in another text; ``at`` maps its offsets to that text."""
     expression: ast.Expr = _piece("expression", text, at)
@@ -123,6 +135,18 @@ def parse_value(text: str, at: Place) -> ast.Literal | ast.Option:
     """An option's argument: ``16``, ``sigmoid``, ``sigmoid(temperature = 2)``."""
     value: ast.Literal | ast.Option = _piece("value", text, at)
     return value
+
+
+def parse_cell(text: str, at: Place) -> ast.Literal:
+    """One number of an example, or a word for a param: ``0.9``, ``-inf``, ``background``."""
+    cell: ast.Literal = _piece("cell", text, at)
+    return cell
+
+
+def parse_quantity(text: str, at: Place) -> int | float:
+    """What an example gives: ``0.8333333``, ``-inf``."""
+    quantity: int | float = _piece("quantity", text, at)
+    return quantity
 
 
 def parse_use(text: str, at: Place) -> ast.Use:

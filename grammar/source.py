@@ -9,10 +9,17 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Source:
-    """A text with the name that errors call it by (a path, or ``<text>``)."""
+    """A text with the name that errors call it by (a path, or ``<text>``).
+
+    Args:
+        name: The path, or what stands for it.
+        text: All of it.
+        note: What else errors in it say: where a used spec is used.
+    """
 
     name: str
     text: str = field(repr=False)
+    note: str | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -42,6 +43,7 @@ Statement = (
     | ast.Goal
     | ast.Surrogate
     | ast.Schedule
+    | ast.Example
 )
 
 
@@ -59,6 +61,18 @@ def declared(token: Token, *, subscripted: bool) -> ast.Name:
     return name_of(token)
 
 
+def given_once(
+    given: Sequence[tuple[ast.Name, ast.Array]],
+) -> tuple[tuple[ast.Name, ast.Array], ...]:
+    """The inputs of an example, none of which may be given twice."""
+    names: set[str] = set()
+    for name, _ in given:
+        if name.id in names:
+            raise SpecError(twice("input", name.id, name.span))
+        names.add(name.id)
+    return tuple(given)
+
+
 class Builder(ExpressionBuilder):
     """All callbacks of the parser. Statements come back as lists: ``input a, b`` makes two."""
 
@@ -70,13 +84,15 @@ class Builder(ExpressionBuilder):
         return Built(use, use.span)
 
     def kind(self, c: list[Any]) -> Built:
-        below, ignore = after(c, "in"), after(c, "ignore")
-        dims = [part.value for part in parts_of(c) if part is not below]
+        limit, ignore = after(c, "in"), after(c, "ignore")
+        dims = [part.value for part in parts_of(c) if part is not limit]
+        within = limit.value if limit else None
         kind = ast.Kind(
             type=next(child.text for child in c if _is(child, "TYPE")),
             target=any(_is(child, "TARGET") for child in c),
             dims=tuple(dim for dim in dims if isinstance(dim, ast.Dim)),
-            below=below.value if below else None,
+            below=within if isinstance(within, ast.Dim) else None,
+            range=within if isinstance(within, ast.Range) else None,
             ignore=name_of(ignore) if ignore else None,
             default=value_after(c, "="),
             span=span_of(c),
@@ -130,6 +146,19 @@ class Builder(ExpressionBuilder):
     def setting(self, c: list[Any]) -> Built:
         return Built((c[0].text, c[2].value), span_of(c))
 
+    def quantity(self, c: list[Any]) -> Built:
+        value = inf if c[-1].text == "inf" else c[-1].value
+        return Built(-value if _is(c[0], "MINUS") else value, span_of(c))
+
+    def word(self, c: list[Any]) -> Built:
+        return Built(c[0].value if c[0].type == "STRING" else c[0].text, c[0].span)
+
+    def items(self, c: list[Any]) -> Built:
+        return Built(tuple(part.value for part in parts_of(c)), span_of(c))
+
+    def given(self, c: list[Any]) -> Built:
+        return Built((name_of(c[0]), c[2].value), span_of(c))
+
     # ------------------------------------------------------------------ statements
 
     def heading(self, c: list[Any]) -> list[Statement]:
@@ -170,6 +199,10 @@ class Builder(ExpressionBuilder):
 
     def schedule(self, c: list[Any]) -> list[Statement]:
         return [ast.Schedule(c[1].value, span_of(c))]
+
+    def example(self, c: list[Any]) -> list[Statement]:
+        *given, value = [part.value for part in parts_of(c)]
+        return [ast.Example(given_once(given), value, span_of(c))]
 
 
 def _is(child: Any, type_: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal as OneOf
+from typing import TypeAlias
 
 from lossc.grammar.expressions import (
     Access,
@@ -33,12 +34,14 @@ from lossc.grammar.source import Span
 __all__ = [
     "Access",
     "Arithmetic",
+    "Array",
     "Binder",
     "Call",
     "Compare",
     "Definition",
     "Dim",
     "Else",
+    "Example",
     "Expr",
     "Goal",
     "Input",
@@ -66,6 +69,8 @@ __all__ = [
 ]
 
 Literal = int | float | str
+#: What an example gives an input: a number (or a word, for a param), or lists of them.
+Array: TypeAlias = "int | float | str | tuple[Array, ...]"
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,13 @@ class Dim:
 
 @dataclass(frozen=True)
 class Kind:
-    """``[target] real|int|bool [dims] [in below] [ignore param] [= default]``."""
+    """``[target] real|int|bool [dims] [in below|range] [ignore param] [= default]``."""
 
     type: OneOf["real", "int", "bool"]
     target: bool
     dims: tuple[Dim, ...]
     below: Dim | None
+    range: Range | None
     ignore: Name | None
     default: Literal | None
     span: Span
@@ -105,7 +111,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Range:
-    """``in (0, inf)``: the values that a param may take."""
+    """``in (0, inf)``: the values that a param or a real input may take."""
 
     low: float
     high: float
@@ -189,6 +195,21 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Example:
+    """``example score = [0.9, 0.1], relevant = [1, 0] gives 1``.
+
+    Args:
+        inputs: What inputs and params are, nested as their dims are.
+        value: What the metric, or the loss, is then.
+        span: Of the statement.
+    """
+
+    inputs: tuple[tuple[Name, Array], ...]
+    value: int | float
+    span: Span
+
+
+@dataclass(frozen=True)
 class Spec:
     """One document. Statements keep their order within each kind."""
 
@@ -203,4 +224,5 @@ class Spec:
     goal: Goal
     surrogates: tuple[Surrogate, ...]
     schedules: tuple[Schedule, ...]
+    examples: tuple[Example, ...]
     span: Span

@@ -10,6 +10,7 @@ from math import isinf
 from lossc.grammar.errors import Diagnostic
 from lossc.grammar.source import Source, Span
 from lossc.grammar.words import (
+    GIVES,
     GOALS,
     MAX_CHARACTERS,
     MAX_DEPTH,
@@ -112,7 +113,7 @@ def tokenise(text: str, at: Place, *, kind: bool = False) -> tuple[list[Token], 
     """
     tokens: list[Token] = []
     wrong: list[Diagnostic] = []
-    fresh, typed = True, kind
+    fresh, typed, giving = True, kind, False
     for match in _TOKEN.finditer(text):
         sort, word = match.lastgroup, match.group()
         if sort == "blank":
@@ -133,12 +134,16 @@ def tokenise(text: str, at: Place, *, kind: bool = False) -> tuple[list[Token], 
         value: int | float | str = ""
         if sort == "word" and word.isascii():
             type_ = _TERMINALS.get(word, "NAME")
+            if word in STATEMENTS:
+                giving = word == "example"
             if type_ == "NAME" and _BEFORE_BRACKET.get(word) and _OPENS.match(text, end):
                 type_ = _BEFORE_BRACKET[word]
             elif typed and word in TYPES:
                 type_, typed = "TYPE", False
             elif typed and word == "target":
                 type_ = "TARGET"
+            elif giving and word == GIVES:
+                type_ = "GIVES"
             else:
                 typed = False
         elif sort == "NUMBER":
@@ -154,6 +159,15 @@ def tokenise(text: str, at: Place, *, kind: bool = False) -> tuple[list[Token], 
         tokens.append(Token(type_, word, span, value, fresh))
         fresh = False
     return tokens, wrong
+
+
+def comment_ranges(text: str) -> list[tuple[int, int]]:
+    """Where the comments of a text stand."""
+    found = []
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "blank" and match.group().startswith("#"):
+            found.append(match.span())
+    return found
 
 
 def oversized(source: Source) -> Diagnostic | None:
@@ -172,13 +186,13 @@ def oversized(source: Source) -> Diagnostic | None:
 def brackets(tokens: list[Token]) -> Diagnostic | None:
     """The first bracket that is never closed, closed by the other kind, or too deep."""
     stack: list[tuple[Token, bool]] = []
-    parameter = False
+    bounded = False
     for place, token in enumerate(tokens):
         if token.text in STATEMENTS:
-            parameter = token.text == "param"
+            bounded = token.text in ("param", "input")
         if token.text in _OPENERS:
             # the ends of an interval are open or closed: `in (0, 1]`
-            interval = parameter and place > 0 and tokens[place - 1].text == "in"
+            interval = bounded and place > 0 and tokens[place - 1].text == "in"
             stack.append((token, interval))
             if len(stack) > MAX_DEPTH:
                 message = f"brackets nest deeper than {MAX_DEPTH}"

@@ -21,11 +21,14 @@ STATEMENTS = (
     "combine",
     "surrogate",
     "schedule",
+    "example",
 )
 GOALS = ("evaluate", "maximize", "minimize", "loss", "combine")
 #: Words inside statements and expressions, reserved too.
 OPERATORS = ("in", "or", "and", "not", "else", "at", "as", "beats", "ignore", "inf")
 RESERVED = frozenset(STATEMENTS + OPERATORS)
+#: Ends the inputs of an `example`, and is an ordinary name everywhere else.
+GIVES = "gives"
 
 #: Reductions are recognised only before `[`: `max(a, b)` is a call.
 REDUCERS = (

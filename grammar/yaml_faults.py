@@ -20,6 +20,7 @@ _SHAPES = {
     "doc": "a text: put it in quotes",
     "source": "a text: put it in quotes",
     "use": "a list of names of specs",
+    "examples": "a list of mappings, such as {score: [0.9, 0.1], relevant: [1, 0], gives: 1}",
     "schedule": "a choice, such as `warmup(epochs = 5)` or {kind: warmup, epochs: 5}",
 }
 #: What the entries of the document's mappings are.
@@ -84,7 +85,7 @@ def misshapen(
             place = Span(root.span.source, root.span.start, root.span.start)
             message = "the document does not say which version of the format it has"
             found.append(Diagnostic(place, "bad-document", message, "`lossc: 1`"))
-        elif kind == "missing" and last in ("kind", "default"):
+        elif kind == "missing" and last in ("kind", "default", "gives"):
             found.append(_shape(node, name, f"`{name}` has no `{last}`", str(path[0])))
         elif kind == "extra_forbidden" and isinstance(node, Entries):
             valid = keys if len(path) == 1 else ("default", "in")

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import TypeVar
 
 from lossc.grammar import syntax as ast
 from lossc.grammar.errors import Diagnostic, SpecError
 from lossc.grammar.parser import (
+    parse_cell,
     parse_expression,
     parse_head,
     parse_interval,
     parse_kind,
     parse_option,
     parse_param,
+    parse_quantity,
     parse_use,
     parse_value,
 )
-from lossc.grammar.statement_builder import Heading, Statement, refuse_reduction
+from lossc.grammar.statement_builder import (
+    Heading,
+    Statement,
+    given_once,
+    refuse_reduction,
+)
 from lossc.grammar.tokens import Place
-from lossc.grammar.words import GOALS, MAX_FINDINGS, MAX_YAML_CHARACTERS
+from lossc.grammar.words import GIVES, GOALS, MAX_FINDINGS, MAX_YAML_CHARACTERS
 from lossc.grammar.yaml_tree import Entries, Items, Node, Scalar
 
 _T = TypeVar("_T")
@@ -136,14 +144,30 @@ def _surrogate(key: Scalar, node: Node) -> Statement | None:
 
 def _schedule(key: Scalar, node: Node) -> Statement | None:
     option = _option(node)
-    return ast.Schedule(option, key.span.to(node.span)) if option else None
+    return ast.Schedule(option, node.span) if option else None
+
+
+def _example(_: Scalar, node: Node) -> Statement | None:
+    if not isinstance(node, Entries):
+        return None
+    value = next((each for key, each in node.entries if key.text == GIVES), None)
+    if not isinstance(value, Scalar):
+        return None
+    given = [(key, each) for key, each in node.entries if key.text != GIVES]
+    if not all(_is_array(each) for _, each in given):
+        return None
+    arrays = [(_name(key), _array(each)) for key, each in given]
+    if not arrays:
+        message = "an example says what the inputs are"
+        raise SpecError(Diagnostic(node.span, "missing-part", message, "`score: [0.9, 0.1]`"))
+    return ast.Example(given_once(arrays), _quantity(value), node.span)
 
 
 _KEYS: dict[str, _Reader] = {
     **dict.fromkeys(("name", "doc", "source"), _heading),
     **dict.fromkeys(GOALS, _goal),
 }
-_LISTS: dict[str, _Reader] = {"use": _use, "schedule": _schedule}
+_LISTS: dict[str, _Reader] = {"use": _use, "schedule": _schedule, "examples": _example}
 _SECTIONS: dict[str, _Reader] = {
     "inputs": _input,
     "params": _param,
@@ -184,6 +208,30 @@ def _option(node: Node) -> ast.Option | None:
         elif (nested := _option(value)) is not None:
             arguments.append((_name(key).id, nested))
     return ast.Option(kind, tuple(arguments), node.span) if kind else None
+
+
+def _is_array(node: Node) -> bool:
+    if isinstance(node, Items):
+        return all(_is_array(item) for item in node.items)
+    return isinstance(node, Scalar) and node.value is not None
+
+
+def _array(node: Node) -> ast.Array:
+    """What an example gives an input: a number or a word, or lists of them."""
+    if isinstance(node, Items):
+        return tuple(_array(item) for item in node.items)
+    assert isinstance(node, Scalar)
+    if not node.plain:
+        return node.text
+    value = node.value
+    if isinstance(value, bool):
+        return int(value)
+    return value if value in (inf, -inf) else _parse(parse_cell, node)
+
+
+def _quantity(node: Scalar) -> int | float:
+    value = node.value
+    return value if value in (inf, -inf) else _parse(parse_quantity, node)
 
 
 def _parse(read: Callable[[str, Place], _T], node: Node) -> _T:

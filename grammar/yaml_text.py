@@ -1,9 +1,8 @@
-"""YAML as text: block mappings and lists of scalars, quoted only where they must be."""
+"""Scalars of YAML as text, quoted only where they must be."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from enum import Enum
 
 from lossc.grammar.source import Source, Span
@@ -29,20 +28,6 @@ def text(value: str, plain: Plain = Plain.TEXT) -> str:
     if plain is not Plain.NEVER and bare and (minus or not _UNSAFE.search(value)):
         return value
     return '"' + "".join(_escaped(character) for character in value) + '"'
-
-
-def mapping(entries: Iterable[tuple[str, str]], indent: str = "  ") -> str:
-    """A block mapping, to stand behind its key; nothing for no entries."""
-    lines = (
-        f"\n{indent}{text(key)}:{value if value.startswith(chr(10)) else ' ' + value}"
-        for key, value in entries
-    )
-    return "".join(lines)
-
-
-def sequence(items: Iterable[str]) -> str:
-    """A block list, to stand behind its key; nothing for no items."""
-    return "".join(f"\n  - {item}" for item in items)
 
 
 def _escaped(character: str) -> str:

@@ -17,29 +17,45 @@ if (_root / "pyproject.toml").is_file() and str(_root) not in __path__:
     __path__.append(str(_root))
 
 if TYPE_CHECKING:
+    from lossc import losses as losses
     from lossc import runtime as runtime
     from lossc.api import compile as compile
     from lossc.api import loss as loss
     from lossc.grammar.errors import LosscError as LosscError
     from lossc.grammar.errors import NotAMetric as NotAMetric
     from lossc.grammar.errors import SpecError as SpecError
+    from lossc.importer import install_import_hook as install_import_hook
+    from lossc.metric import Metric as Metric
 
 __version__ = "0.1.0"
-__all__ = ["LosscError", "NotAMetric", "SpecError", "__version__", "compile", "loss", "runtime"]
+__all__ = [
+    "LosscError",
+    "NotAMetric",
+    "SpecError",
+    "__version__",
+    "compile",
+    "install_import_hook",
+    "loss",
+    "losses",
+    "runtime",
+]
+_OPTIONAL = ["Metric"]  # needs torchmetrics, which `from lossc import *` must not
 
 # Where each public name lives. Resolved on first use: `import lossc` loads neither torch nor sympy.
 _HOMES = {
     "LosscError": "lossc.grammar.errors",
+    "Metric": "lossc.metric",
     "NotAMetric": "lossc.grammar.errors",
     "SpecError": "lossc.grammar.errors",
     "compile": "lossc.api",
+    "install_import_hook": "lossc.importer",
     "loss": "lossc.api",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "runtime":
-        return import_module("lossc.runtime")
+    if name in ("losses", "runtime"):
+        return import_module(f"lossc.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'lossc' has no attribute '{name}'")
     value = getattr(import_module(_HOMES[name]), name)
@@ -48,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_OPTIONAL])

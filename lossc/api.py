@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lossc.compiler.compile import compile_spec
+from lossc.grammar.folders import Folders
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +28,7 @@ def loss(
     transform: str | None = None,
     seed: int = 0,
     validate: bool = True,
+    folders: Folders = (),
 ) -> nn.Module:
     """The differentiable loss of a spec, ready to be called in a training loop.
 
@@ -39,6 +41,8 @@ def loss(
         transform: ``"log"`` trains the negated logarithm of a metric in (0, 1].
         seed: Seed of everything the surrogate samples.
         validate: Check the inputs' shapes, dtypes and values at every call in eager mode.
+        folders: A folder, or several, in which names are looked up first; then come the folders of
+            the environment variable ``LOSSC_SPECS``, and the bundled library.
 
     Returns:
         A module that takes the spec's inputs in their order, or by name, and returns a scalar.
@@ -56,6 +60,7 @@ def loss(
         transform=transform,
         seed=seed,
         validate=validate,
+        folders=folders,
     ).loss()
 
 
@@ -69,6 +74,7 @@ def compile(
     transform: str | None = None,
     seed: int = 0,
     validate: bool = True,
+    folders: Folders = (),
 ) -> CompiledLoss:
     """The compiled spec: its stages, its metric, its loss, and the loss's source.
 
@@ -87,4 +93,5 @@ def compile(
         transform=transform,
         seed=seed,
         validate=validate,
+        folders=folders,
     )

@@ -6,6 +6,10 @@ import ast
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lossc.grammar.folders import Folders
 
 #: The stand-ins for the step, by name; tests compare them with the runtime's own table.
 STEPS = {
@@ -19,7 +23,7 @@ INTERPOLATIONS = {
 
 
 def specs() -> dict[str, str]:
-    """The bundled specs and what each says of itself.
+    """The bundled specs, and the first sentence of what each says of itself.
 
     Raises:
         SpecError: A bundled spec does not parse.
@@ -27,7 +31,35 @@ def specs() -> dict[str, str]:
     import lossc.specs
     from lossc.grammar.load import load
 
-    return {name: load(name).doc or "" for name in sorted(lossc.specs.names())}
+    return {name: _first_sentence(load(name).doc or "") for name in sorted(lossc.specs.names())}
+
+
+def own_specs(folders: Folders = ()) -> dict[str, dict[str, str]]:
+    """The user's own specs: what each says of itself, by name, by folder.
+
+    Args:
+        folders: Searched before those of the variable ``LOSSC_SPECS``.
+
+    Raises:
+        SpecError: One of the folders is missing.
+    """
+    from lossc.grammar.folders import search_path, specs_in
+
+    found: dict[str, dict[str, str]] = {}
+    for folder in search_path(folders):
+        found[str(folder)] = {name: _said(path) for name, path in sorted(specs_in(folder).items())}
+    return found
+
+
+def _said(path: Path) -> str:
+    """What a file's specs say of themselves, or what is wrong with the file."""
+    from lossc.grammar.errors import SpecError
+    from lossc.grammar.load import load_all
+
+    try:
+        return "; ".join(spec.doc for spec in load_all(path) if spec.doc)
+    except SpecError as error:
+        return f"cannot be read: {error.diagnostics[0].message}"
 
 
 def tasks() -> dict[str, str]:
@@ -38,6 +70,11 @@ def tasks() -> dict[str, str]:
         for path in sorted(folder.glob("*.py"))
         if not path.stem.startswith("_")
     }
+
+
+def _first_sentence(text: str) -> str:
+    sentence, stop, _ = text.partition(". ")
+    return sentence + stop.rstrip()
 
 
 def _folders(package: str) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""The command line: ``lossc compile | check | explain | list | train``."""
+"""The command line: ``lossc compile | check | explain | list | new | fmt | schema | train``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import typer
 from lossc.commands.check import check
 from lossc.commands.compile import compile_spec
 from lossc.commands.explain import explain
+from lossc.commands.fmt import fmt
 from lossc.commands.guard import guarded
 from lossc.commands.list import list_all
+from lossc.commands.new import new
+from lossc.commands.schema import schema
 from lossc.commands.train import train
 
 app = typer.Typer(
@@ -29,6 +32,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check,
     "explain": explain,
     "list": list_all,
+    "new": new,
+    "fmt": fmt,
+    "schema": schema,
     "train": train,
 }
 for name, command in COMMANDS.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from lossc.models.display import Display
 from lossc.models.errors import TaskError
 from lossc.models.figure import save_curves
 from lossc.models.losses import LossChoice, resolve
+from lossc.models.own_metrics import with_constants, with_own_metrics
 from lossc.models.parallel import available_cores, run_all
 from lossc.models.recipe import Recipe
 from lossc.models.recipes import find_recipe
@@ -42,6 +43,8 @@ def train_command(
     squash: str | None = None,
     precision: str = "32-true",
     resume: bool = True,
+    folders: tuple[Path, ...] = (),
+    inputs: Mapping[str, Path] = {},
 ) -> int:
     """Train, print the table, save the curves.
 
@@ -66,14 +69,17 @@ def train_command(
         squash: The same.
         precision: As Lightning names it.
         resume: Go on with unfinished runs of the same settings.
+        folders: Where names of specs are looked up before the bundled library.
+        inputs: Files of inputs that are the same for every batch, by name.
 
     Returns:
         The exit code: 1 where anything failed; what is printed then says what.
     """
     try:
-        recipe = _recipe(task, epochs, batch_size, quick)
+        recipe = with_constants(_recipe(task, epochs, batch_size, quick), inputs)
         defaults = {"step": step, "interpolation": interpolation, "squash": squash}
-        choices = _choices(losses or recipe.losses, recipe, defaults)
+        choices = _choices(losses or recipe.losses, recipe, defaults, folders)
+        recipe = with_own_metrics(recipe, choices)
         splits = recipe.data(data)  # what is missing is found, or fetched, before anything starts
         folder = out or OUT / recipe.name
         jobs = [
@@ -130,10 +136,13 @@ def _workers(examples: int, jobs: Sequence[Job]) -> int:
 
 
 def _choices(
-    texts: Sequence[str], recipe: Recipe, defaults: dict[str, str | None]
+    texts: Sequence[str],
+    recipe: Recipe,
+    defaults: dict[str, str | None],
+    folders: tuple[Path, ...] = (),
 ) -> list[LossChoice]:
     """The losses, each built once: what is wrong with one shows before anything is trained."""
-    choices = [resolve(text, recipe, defaults) for text in texts]
+    choices = [resolve(text, recipe, defaults, folders) for text in texts]
     if twice := next((text for text in texts if list(texts).count(text) > 1), None):
         raise TaskError(f"loss '{twice}' is given twice")
     for choice in choices:

@@ -28,6 +28,23 @@ def evaluate(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, floa
     return measure(outputs(network, split), split.targets, recipe)
 
 
+def evaluate_finally(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, float]:
+    """What :func:`evaluate` gives, and the recipe's final metrics.
+
+    Raises:
+        TrainingError: The output is not finite, or a metric cannot take it.
+    """
+    output = outputs(network, split)
+    figures = measure(output, split.targets, recipe)
+    inputs = recipe.inputs(output.float(), split.targets)
+    for name, metric in recipe.final_metrics.items():
+        try:
+            figures[name] = metric(inputs)
+        except ValueError as error:
+            raise TrainingError(f"metric '{name}': {error}") from error
+    return figures
+
+
 def outputs(network: nn.Module, split: Split) -> Tensor:
     """The network's output on every example, in order: ``[n, ...]``, without gradient."""
     training = network.training

@@ -12,7 +12,10 @@ from torch import nn
 
 from lossc import specs
 from lossc.compiler.compile import compile_spec
+from lossc.compiler.uses.expand import expand
 from lossc.grammar.errors import SpecError, closest
+from lossc.grammar.folders import search_path, specs_in
+from lossc.grammar.format import to_dsl
 from lossc.grammar.load import load
 from lossc.grammar.parser import parse_option
 from lossc.grammar.syntax import Option, Spec
@@ -39,7 +42,8 @@ class LossChoice:
         params: Values of the spec's params.
         seed: Of the loss's own randomness. ``None``: the run's seed.
         learning_rate: Written in the text. ``None``: the recipe's.
-        digest: Of the spec's text, so that a changed file is another loss.
+        digest: Of the spec's text and of what it uses, so that a changed file is another loss.
+        folders: Where its name, and those that it uses, are looked up before the bundled library.
     """
 
     text: str
@@ -50,6 +54,7 @@ class LossChoice:
     seed: int | None = None
     learning_rate: float | None = None
     digest: str = ""
+    folders: tuple[Path, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -85,10 +90,16 @@ class LossChoice:
             squash=self.choices.get("squash"),
             transform=self.choices.get("transform"),
             seed=seed if self.seed is None else self.seed,
+            folders=self.folders,
         ).loss()
 
 
-def resolve(text: str, recipe: Recipe, defaults: Mapping[str, str | None] = {}) -> LossChoice:
+def resolve(
+    text: str,
+    recipe: Recipe,
+    defaults: Mapping[str, str | None] = {},
+    folders: tuple[Path, ...] = (),
+) -> LossChoice:
     """The loss that a text means for a task.
 
     ``average_precision(interpolation=idw(gradient=published), squash=sigmoid, lr=0.1)`` is a spec
@@ -98,6 +109,7 @@ def resolve(text: str, recipe: Recipe, defaults: Mapping[str, str | None] = {}) 
         text: A baseline, a bundled spec or the path of a spec file, with options in parentheses.
         recipe: The task that is to feed the loss.
         defaults: Choices for compiled losses that make none themselves.
+        folders: Where names of specs are looked up before the bundled library.
 
     Raises:
         TaskError: No such loss, an option that does not belong, or inputs the task does not have.
@@ -113,7 +125,7 @@ def resolve(text: str, recipe: Recipe, defaults: Mapping[str, str | None] = {}) 
             raise TaskError(f"baseline '{name}' has no option '{unfit[0]}'; it takes lr only")
         _check_inputs(name, BASELINE_INPUTS[name], recipe)
         return LossChoice(text, name, BASELINE_INPUTS[name], learning_rate=rate)
-    spec = _load(name)
+    spec = _load(name, folders)
     made = {**{key: value for key, value in defaults.items() if value is not None}, **choices}
     if not made and name in recipe.surrogates:
         made = dict(recipe.surrogates[name])
@@ -132,7 +144,8 @@ def resolve(text: str, recipe: Recipe, defaults: Mapping[str, str | None] = {}) 
         {key: value for key, value in params.items() if not isinstance(value, Option)},
         None if seed is None else int(seed),
         rate,
-        hashlib.sha256(spec.span.source.text.encode()).hexdigest(),
+        hashlib.sha256(to_dsl(spec).encode()).hexdigest(),
+        folders,
     )
 
 
@@ -150,13 +163,15 @@ def _split(text: str) -> tuple[str, dict[str, Value | Option]]:
     return name.strip(), dict(option.arguments)
 
 
-def _load(name: str) -> Spec:
+def _load(name: str, folders: tuple[Path, ...]) -> Spec:
+    search_path(folders)  # a folder that is missing is not a loss that is unknown
     try:
-        return load(name)
+        return expand(load(name, folders=folders), folders)
     except SpecError as error:
         if error.diagnostics[0].rule != "file-missing" or Path(name).suffix:
             raise
-        near = closest(name, [*BASELINES, *specs.names()])
+        known = [*specs.names(), *(stem for folder in folders for stem in specs_in(folder))]
+        near = closest(name, [*BASELINES, *known])
         hint = f"\n  hint: {near}" if near else ""
         raise TaskError(
             f"unknown loss '{name}'\n"

@@ -88,6 +88,7 @@ class Recipe:
         losses: What is trained when no loss is named.
         surrogates: The recipe's own surrogate for a spec, for users who choose none.
         metrics: Figures of the evaluation, by name, from code that shares nothing with the losses.
+        final_metrics: More of them, of the tested weights only: those of the specs trained on.
         headline: The metric that the task is about; the larger the better.
         quick: The short variant.
         schedule: Of the learning rate; constant by default.
@@ -95,6 +96,7 @@ class Recipe:
             gradient rule is none for another.
         selection: Which weights are tested: after the last epoch, or after the best on validation.
         examples: Train on the first so many examples only. ``None``: on all.
+        constants: Digests of inputs that are the same for every batch, by name.
         threads: CPU threads of one run; one is fastest for small networks, and a fixed number
             makes a run give the same figures alone and beside others. ``None``: torch decides.
     """
@@ -118,6 +120,8 @@ class Recipe:
     learning_rates: Mapping[str, float] = field(default_factory=dict)
     selection: Literal["last", "best"] = "last"
     examples: int | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
+    final_metrics: Mapping[str, Measure] = field(default_factory=dict)
     threads: int | None = None
 
     def shortened(self) -> Recipe:

@@ -51,6 +51,7 @@ class Job:
             "choices": dict(choice.choices),
             "params": dict(choice.params),
             "spec": choice.digest,
+            "constants": dict(recipe.constants),
             "seed": self.seed,
             "loss_seed": self.seed if choice.seed is None else choice.seed,
             "optimiser": asdict(recipe.optimiser) | {"learning_rate": self.learning_rate},

@@ -99,7 +99,8 @@ def print_rows(recipe: Recipe, table_rows: Sequence[Row], console: Console | Non
     console = console or Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, file=console.file, width=PLAIN_WIDTH)
-    metrics = [recipe.headline, *(name for name in recipe.metrics if name != recipe.headline)]
+    others = [*recipe.metrics, *recipe.final_metrics]
+    metrics = [recipe.headline, *(name for name in others if name != recipe.headline)]
     title = f"{recipe.name}: mean ± sample standard deviation over seeds"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("loss", overflow="fold")
@@ -136,8 +137,9 @@ def as_json(
 
 
 def _row_as_json(recipe: Recipe, row: Row) -> dict[str, Any]:
-    tests = {name: row.test(name) for name in recipe.metrics}
-    validations = {name: row.validation(name) for name in recipe.metrics}
+    metrics = [*recipe.metrics, *recipe.final_metrics]
+    tests = {name: row.test(name) for name in metrics}
+    validations = {name: row.validation(name) for name in metrics}
     return {
         "loss": row.loss,
         "learning_rate": row.learning_rate,

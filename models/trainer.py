@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from lossc.models.data.module import InMemoryData
 from lossc.models.errors import TaskError
-from lossc.models.evaluate import evaluate
+from lossc.models.evaluate import evaluate_finally
 from lossc.models.module import TrainingModule
 from lossc.models.noise import quiet
 from lossc.models.recorder import Recorder, Report
@@ -62,8 +62,8 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
             best = torch.load(folder.best, map_location="cpu", weights_only=True)
             module.load_state_dict(best["state_dict"])
         network = module.network.cpu()
-        test = evaluate(network, splits.test, recipe)
-        validation = evaluate(network, splits.val, recipe)
+        test = evaluate_finally(network, splits.test, recipe)
+        validation = evaluate_finally(network, splits.val, recipe)
     epoch = recorder.best_epoch if recipe.selection == "best" else recipe.epochs
     run = Run(job, test, validation, epoch, recorder.seconds, recorder.history)
     _save_weights(network.state_dict(), folder)

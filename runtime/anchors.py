@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lossc.runtime.counter import count_ones, random_below
-from lossc.runtime.families import Family, layout, row_counts
+from lossc.runtime.families import Family, count_of_rows, layout, row_counts
 
 
 def pick_among(words: Tensor, mask: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ def flipped_rows(
         count, columns = layout(family)
         places = count * columns
         if places == 0:
-            row_start += count
+            row_start += count_of_rows(family)
             continue
         local = positions - place_start
         here = (local >= 0) & (local < places)
@@ -55,8 +55,12 @@ def flipped_rows(
                 else group * items * items + second * items + first
             )
             result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+        if family.both_ways:
+            items = family.stored.shape[-1]
+            against = count + local // (items * items) * items + local % items
+            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
         place_start += places
-        row_start += count
+        row_start += count_of_rows(family)
     return result
 
 
@@ -89,15 +93,15 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
 def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
     """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
 
-    A count is the number of ones among as many random bits as the row has comparisons. A mirrored
-    family couples its rows, so its bits are written out.
+    A count is the number of ones among as many random bits as the row has comparisons. A family
+    whose pairs stand in two rows couples them, so its bits are written out.
     """
     parts, start = [], 0
     for family in families:
         rows, columns = layout(family)
         size = rows * ((columns + 31) // 32)
         chunk = words[:, start : start + size]
-        if family.mirrored:
+        if family.mirrored or family.both_ways:
             bits = random_binaries((family,), chunk)
             parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
         else:

@@ -40,6 +40,19 @@ def check_real(name: str, value: Tensor, live: bool) -> None:
         raise ValueError(f"{name}: {count} of {value.numel()} scores are NaN")
 
 
+def check_range(
+    name: str, value: Tensor, low: float, high: float, closed_low: bool, closed_high: bool
+) -> None:
+    """Raises ValueError unless all of ``value`` lies in the declared interval; NaN never does."""
+    above = value >= low if closed_low else value > low
+    beneath = value <= high if closed_high else value < high
+    inside = above & beneath
+    if not inside.all():
+        interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
+        first = float(value[~inside].flatten()[0])
+        raise ValueError(f"{name}: expected values in {interval}, got {first:g}")
+
+
 def check_index(name: str, value: Tensor, below: int | None, ignore: int | None) -> None:
     """Raises ValueError unless ``value`` holds whole numbers in ``[0, below)``, or ``ignore``."""
     if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:

@@ -13,6 +13,13 @@ def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
     return torch.where(none, torch.nan, quotient)
 
 
+def divide_by_number(numerator: Tensor, number: float) -> Tensor:
+    """The quotient by a size or a param; NaN, with gradient 0, where that is 0."""
+    if number:
+        return numerator / number
+    return torch.where(numerator == numerator, torch.nan, numerator)  # still a function of it
+
+
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     """``value``, or ``default`` where it is undefined; the gradient there is 0."""
     return torch.where(value.isnan(), default, value)
@@ -48,3 +55,18 @@ def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tens
 def smallest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tensor:
     """The minimum over ``dims`` of what ``where`` selects; NaN if that is nothing."""
     return -largest(-values, where, dims)
+
+
+def log_sum(values: Tensor, where: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """The logarithm of the sum of the exponentials that ``where`` selects; NaN if it is nothing.
+
+    Args:
+        values: Broadcasts with ``where``, of a floating dtype.
+        where: ``[..., *dims]``, or broadcasts with ``values`` to that.
+        dims: Trailing axes, negative.
+    """
+    where = where | torch.zeros_like(values, dtype=torch.bool)  # in the shape of both
+    some = where.flatten(dims[0]).any(-1)
+    # nothing at all would have a gradient of NaN: then everything is added up, and left out again
+    chosen = torch.where(where | ~some[(..., *[None] * len(dims))], values, -torch.inf)
+    return torch.where(some, chosen.logsumexp(dims), torch.nan)

@@ -24,9 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden files anew instead of comparing; review the diff",
     )
+    parser.addoption("--run-slow", action="store_true", help="run the tests that take minutes too")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--run-slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: give --run-slow"))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return

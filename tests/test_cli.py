@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lossc import catalog
+from lossc import catalog, specs
 from lossc.cli import app
 from lossc.commands import files, guard, options, output
 
@@ -260,10 +260,25 @@ def test_output_never_overwrites_the_spec(good):
 
 
 def test_check_counts_batches(good):
-    result = run("check", good, "accuracy", "--batches", "20")
+    result = run("check", good, "--batches", "20")
     assert result.exit_code == 0, result.stderr
-    assert len(result.stdout.splitlines()) == 2
+    assert len(result.stdout.splitlines()) == 1
     assert "20 batches agree" in result.stdout
+
+
+def test_check_tabulates_several_specs(good):
+    result = run("check", good, "auroc", "--batches", "20")
+    assert result.exit_code == 0, result.stderr
+    (line,) = (line for line in result.stdout.splitlines() if " auroc " in line)
+    assert line.split()[1] == "20"
+    assert "O(n^2)" in line
+    assert "2 of 2 specs agree" in result.stdout
+
+
+def test_check_all_takes_every_bundled_spec():
+    report = json.loads(run("check", "--all", "--batches", "1", "--json").stdout)
+    assert report["ok"] is True
+    assert {spec["spec"] for spec in report["specs"]} == set(specs.names())
 
 
 def test_check_goes_on_after_a_wrong_spec(good, wrong):

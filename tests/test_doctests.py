@@ -16,7 +16,7 @@ FOLDERS = ("commands", "compiler", "grammar", "models", "runtime", "specs")
 
 
 def modules() -> list[str]:
-    found = ["lossc", "lossc.api", "lossc.catalog", "lossc.cli"]
+    found = ["lossc", "lossc.api", "lossc.catalog", "lossc.cli", "lossc.importer"]
     for folder in FOLDERS:
         package = import_module(f"lossc.{folder}")
         found.append(package.__name__)

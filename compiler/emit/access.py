@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from lossc.compiler.emit.part import Part
 from lossc.compiler.emit.value import Value, align, union
+from lossc.compiler.front.properties import may_be_nowhere
 from lossc.compiler.ir.node import Extent, Index, Node
 
 
@@ -23,7 +24,28 @@ class Access(Part):
         else:
             base = Value(self.names[array.name], (), array.kind)
             extents = array.dims
-        return self._subscripted(base, extents, places, node)
+        gaps = [place for place in places if may_be_nowhere(place)]
+        for place in gaps:
+            known = self.value(place)
+            if not known.code.isidentifier():  # it is asked for twice
+                self.values[place] = self.assign("place", known)
+        if gaps and len(places) == 1 and not base.batched:
+            position = self._position(places[0], extents[0])
+            value = replace(position, code=self.call("item_at", base.code, position.code))
+            value = replace(value, kind=node.kind, level=20)
+        else:
+            value = self._subscripted(base, extents, places, node)
+        for place in gaps:
+            value = self._where_there_is_one(value, self.value(place))
+        return value
+
+    def _where_there_is_one(self, value: Value, place: Value) -> Value:
+        """What is read at an undefined place is undefined, and no condition holds there."""
+        gone = f"{align(place, value.axes).atom}.isnan()"
+        if value.kind == "bool":
+            return replace(value, code=f"{value.inside(10)} & ~{gone}", level=10)
+        code = f"torch.where({gone}, torch.nan, {self.real(value).code})"
+        return replace(value, code=code, kind="real", level=20)
 
     def _subscripted(
         self, base: Value, extents: tuple[Extent, ...], places: list[Node], node: Node
@@ -87,6 +109,8 @@ class Access(Part):
         axes = union(*positions)
         batched = base.batched or any(p.batched for p in positions)
         aligned = [align(position, axes) for position in positions]
+        if sum(len(position.code) for position in aligned) > 60:
+            aligned = [self.named(position, "place", 16) for position in aligned]
         if base.batched and any(p.batched for p in positions):
             code = f"torch.take_along_dim({base.code}, {aligned[0].code}, -1)"
             return Value(code, axes, node.kind, batched=True)
@@ -100,7 +124,8 @@ class Access(Part):
         if extent.low:
             value = replace(value, code=f"{value.inside(12)} - {extent.low}", level=12)
         if place.decided and not value.scalar:
-            value = replace(value, code=f"{value.atom}.long()", level=20)
+            whole = "nan_to_num(0).long()" if may_be_nowhere(place) else "long()"
+            value = replace(value, code=f"{value.atom}.{whole}", level=20)
         if place.op == "at" and place.args[0].op == "input" and place.args[0].ignores:
             value = replace(value, code=f"{value.atom}.clamp(0, {self.size(extent)} - 1)", level=20)
         return value

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lossc.compiler.emit.part import Part
 from lossc.compiler.emit.value import Value, align, union
+from lossc.compiler.front.properties import may_be_undefined
 from lossc.compiler.ir.node import Node
 
 _OPERATORS = {
@@ -45,10 +46,12 @@ class Elementwise(Part):
         axes = union(*values)
         batched = any(v.batched for v in values)
         if len(values) > 1:
-            values = [align(v, axes) for v in values]
+            values = self.shortened([align(v, axes) for v in values])
         scalar = all(v.scalar for v in values)
-        if node.op in _OPERATORS:
+        if node.op in _OPERATORS or node.op in ("maximum", "minimum"):
             values = self._promoted(node, values)
+        elif node.op in ("where", "else") and node.kind == "real":
+            values = [value if value.kind == "bool" else self.real(value) for value in values]
         code, level = self._elementwise_code(node, values, scalar)
         return Value(code, axes, node.kind, scalar=scalar, level=level, batched=batched)
 
@@ -61,11 +64,17 @@ class Elementwise(Part):
             and not values[1].scalar
         ):
             return self.call("divide", *(v.code for v in values)), 20
+        if op == "div" and not scalar and not self._never_zero(node.args[1]):
+            return self.call("divide_by_number", *(v.code for v in values)), 20
         if op == "div" and scalar and node.args[1].op != "const":
             quotient = f"{first.inside(13)} / {values[1].inside(14)}"
             return f"{quotient} if {values[1].inside(2)} else math.nan", 1
         if op in ("and", "or") and scalar:
             return f"{first.inside(4)} {op} {values[1].inside(4)}", 3
+        if op in ("floordiv", "mod") and node.kind == "real" and not scalar:
+            return self._divided(op, *values)
+        if op == "pow" and _may_be_steep(node) and not first.scalar:
+            return self.call("power_at_zero", *(v.code for v in values)), 20
         if op in _OPERATORS:
             symbol, level = _OPERATORS[op]
             tight = level + (op in ("sub", "div", "mod", "floordiv") or level == 7)
@@ -77,7 +86,7 @@ class Elementwise(Part):
                 return (f"{base}**{exponent}" if simple else f"{base} ** {exponent}"), 15
             return f"{first.inside(level + (level == 7))} {symbol} {values[1].inside(tight)}", level
         if op == "neg":
-            return f"-{first.inside(14)}", 14
+            return f"-{first.inside(14 if first.level != 15 else 16)}", 14
         if op == "not":
             return (f"not {first.inside(5)}", 5) if scalar else (f"~{first.inside(14)}", 14)
         if op == "detach":
@@ -86,13 +95,16 @@ class Elementwise(Part):
             if scalar:
                 default, number = values[1].inside(2), first.inside(2)
                 return f"{default} if math.isnan({first.code}) else {number}", 1
-            return self.call("otherwise", *(v.code for v in values)), 20
+            value = self._tensor(first)
+            return self.call("otherwise", value, values[1].code), 20
         if op == "where":
             return self._where(values, scalar)
         if op in ("maximum", "minimum"):
             return self._extreme(op, values, scalar)
         if scalar:
             return self._of_number(op, first)
+        if op == "times_log":
+            return self.call("times_log", *(self._tensor(v) for v in values)), 20
         if op in ("logsigmoid", "softplus"):
             return f"functional.{op}({self.real(first).code})", 20
         if op == "sqrt" and node.live:
@@ -101,8 +113,24 @@ class Elementwise(Part):
             if first.kind != "real" and op not in ("abs", "relu", "sign"):
                 first = self.real(first)
             code = f"{first.atom}.{op}()"
-            return (f"{code}.long()" if op in ("floor", "ceil", "round") else code), 20
+            whole = op in ("floor", "ceil", "round") and not may_be_undefined(node.args[0])
+            return (f"{code}.long()" if whole else code), 20
         raise AssertionError(f"no code for {op}")
+
+    def _tensor(self, value: Value) -> str:
+        return f"{self.anchor}.new_tensor({value.code})" if value.scalar else value.code
+
+    def _divided(self, op: str, value: Value, unit: Value) -> tuple[str, int]:
+        """Whole quotients by the quotient itself, as its thresholds are, and what is left over."""
+        if op == "mod" and not value.code.isidentifier():  # it is needed twice
+            value = self.assign("value", value)
+        whole = f"({value.inside(13)} / {unit.inside(14)}).floor()"
+        if op == "floordiv":
+            return whole, 20
+        return f"{value.inside(12)} - {unit.inside(13)} * {whole}", 12
+
+    def _never_zero(self, divisor: Node) -> bool:
+        return (divisor.op == "const" and divisor.number != 0) or self.signs.positive(divisor)
 
     def _of_number(self, op: str, number: Value) -> tuple[str, int]:
         """A function of a size or a param: torch's own on a scalar, so that nothing overflows."""
@@ -143,10 +171,12 @@ class Elementwise(Part):
         values = self.fitting(node.args[:2])
         earlier = self.value(node.args[2])
         axes = union(*values, earlier)
+        batched = any(value.batched for value in values)
         left, right, first = (align(v, axes) for v in (*values, earlier))
         larger = self.assign("larger", Value(f"{left.inside(8)} > {right.inside(8)}", axes, "bool"))
         equal = self.assign("equal", Value(f"{left.inside(8)} == {right.inside(8)}", axes, "bool"))
-        return Value(f"{larger.code} | {equal.code} & {first.inside(11)}", axes, "bool", level=8)
+        code = f"{larger.code} | {equal.code} & {first.inside(11)}"
+        return Value(code, axes, "bool", level=8, batched=batched)
 
     def _promoted(self, node: Node, values: list[Value]) -> list[Value]:
         """Whole numbers among themselves would be divided, and meet Python floats, in float32."""
@@ -155,3 +185,11 @@ class Elementwise(Part):
             place = next(k for k, v in enumerate(values) if not v.scalar)
             values = [self.real(v) if k == place else v for k, v in enumerate(values)]
         return values
+
+
+def _may_be_steep(node: Node) -> bool:
+    """Whether a gradient passes a power whose slope at 0 is infinite, or is none at all."""
+    base, exponent = node.args
+    if not base.live or base.decided or base.kind != "real":
+        return False
+    return exponent.op != "const" or exponent.number < 1

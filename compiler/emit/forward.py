@@ -41,8 +41,17 @@ def forward_lines(
     prepare = _prepare_call(signature)
     if surrogate is None:
         body = indented(['"""The loss: a scalar."""', prepare, *methods.expression()], 4)
-        return [*head, *body, *(["", *methods.defined()] if plan.undefined else [])]
-    best = [f"best=self.best({signature.arguments}, families)"] if plan.uses_truth else []
+        elements = ["", *methods.fused.methods] if methods.fused.methods else []
+        return [*head, *body, *elements, *(["", *methods.defined()] if plan.undefined else [])]
+    ideal = f"self.best({signature.arguments}, families)" if plan.uses_truth else "None"
+    best = ["best=best"] if surrogate.samples_best or plan.uses_truth else []
+    if plan.uses_truth and not surrogate.samples_best:
+        best = [f"best={ideal}"]
+    drawn = []
+    if surrogate.samples_best:
+        free = f"self.tied({signature.arguments})" if plan.uses_truth else "None"
+        drawn = ["", f"ideal, free = {ideal}, {free}"]
+        drawn += ["best = draw_best(families, metric, ideal, free, self.seed, step)"]
     lines = [
         '"""The loss: a scalar. In training mode, every call draws new anchors."""',
         prepare,
@@ -54,7 +63,8 @@ def forward_lines(
         "",
         "def metric(rows: Tensor) -> Tensor:",
         f"    return self.metric_of_rows(rows, families, {signature.arguments})",
-        "",
+        *drawn,
+        *([] if drawn else [""]),
         "value = interpolate_idw(",
         "    families,",
         "    metric,",

@@ -54,6 +54,18 @@ def loss_class(text: ModuleText, rebuild: Callable[..., nn.Module]) -> Any:
         rebuild: Makes the loss again from its spec text and options; pickles name it.
     """
     generated = getattr(load_module(text), text.class_name)
+    return equipped(generated, text.function_name, rebuild)
+
+
+def equipped(generated: Any, spec: str, rebuild: Callable[..., nn.Module]) -> Any:
+    """A generated class with copies, a repr, and refusals.
+
+    Args:
+        generated: The class.
+        spec: The name of its spec, for messages.
+        rebuild: Makes the loss again. It is called with the items of the loss's ``_lossc``, the
+            last but one of which are the options of the compiler, and with its state.
+    """
     arguments = inspect.signature(generated.__init__).parameters
 
     def reduce(self: nn.Module) -> tuple[Any, ...]:
@@ -66,7 +78,8 @@ def loss_class(text: ModuleText, rebuild: Callable[..., nn.Module]) -> Any:
         return rebuild, (*vars(self)["_lossc"], state)
 
     def extra_repr(self: nn.Module) -> str:
-        shown = []
+        params = vars(self)["_lossc"][-2].get("params") or {}
+        shown = [f"{k}={v!r}" for k, v in params.items() if isinstance(v, str)]
         for name in arguments:
             value = getattr(self, name, None)
             value = value.item() if isinstance(value, Tensor) else value
@@ -83,8 +96,8 @@ def loss_class(text: ModuleText, rebuild: Callable[..., nn.Module]) -> Any:
     }
     if not hasattr(generated, "metric_of_rows"):
         for method in ("metric", "refactored", "comparisons", "evaluate_binaries"):
-            members[method] = _refusal(text.function_name, method)
-    return type(text.class_name, (generated,), members)
+            members[method] = _refusal(spec, method)
+    return type(generated.__name__, (generated,), members)
 
 
 def _refusal(spec: str, method: str) -> Callable[..., NoReturn]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
+from lossc.compiler.emit.fused import Fused
 from lossc.compiler.emit.items import item_number
 from lossc.compiler.emit.signature import Signature
 from lossc.compiler.emit.text import definition, indented, quoted, wrapped
@@ -54,13 +56,22 @@ class Methods:
 
     def expression(self) -> list[str]:
         """The statements of a differentiable ``loss``."""
+        fused = self.fused
         writer = self.writer()
-        (value,) = writer.write(self.plan.graph.root)
+        writer.special = lambda node: fused.value(writer, node)
+        (value,) = writer.write(fused.root)
         result = self._tensor(value)
         if self.plan.undefined:
             result = f"self.defined({result})"
         body = [*writer.lines, f"return {result}"]
         return [*self.signature.dim_lines("\n".join(body)), *body]
+
+    @functools.cached_property
+    def fused(self) -> Fused:
+        """The elements of a ``loss`` whose derivatives are written out."""
+        graph = self.plan.graph
+        names = {*self.signature.names.values(), *self.signature.params.values()}
+        return Fused(graph.root, graph.make, self.plan.signs, names)
 
     def _tensor(self, value: Value) -> str:
         return f"{self.signature.anchor}.new_tensor({value.code})" if value.scalar else value.code
@@ -194,33 +205,54 @@ class Methods:
             *(f"    {name}={code}," for name, code in parts.items()),
             f"    columns={len(row.columns)},",
             f"    mirrored={family.mirrored is not None},",
+            *(["    both_ways=True,"] if row.both_ways else []),
             "),",
         ]
 
-    def best(self) -> list[str]:
-        """The best configuration from the spec's ideal scores."""
+    def best(self, sampled: bool) -> list[str]:
+        """The ideal scores, and the best configuration that they have."""
+        names = self.signature.arguments
+        passed = ", ".join(f"ideal_{n}" if o else n for n, o in self._ideals())
+        ideal = self.signature.plain()
+        comma = "," if len(self.signature.inputs) == 1 else ""
+        head = f"{names}{comma} = self.ideal({names})"
+        lines = self._ideal(f"return {passed}{comma}")
+        body = [head, f"ideal = self.families({names})"]
+        binaries = "torch.cat([binaries_of(family).reshape(-1) for family in ideal])"
+        doc = "The binaries of the spec's ideal scores, at every place of every family."
+        if self.plan.free_ties:
+            doc = "The binaries of the spec's ideal scores; equal ones stay as the scores are."
+            binaries = "ideal_binaries(ideal, families)"
+        arguments = [*ideal, "families: tuple[Family, ...]"]
+        body.append(f"return {binaries}")
+        lines += ["", *self._method("best", arguments, "Tensor", doc, body)]
+        if sampled:
+            doc = "Where the spec's ideal scores are equal, at every place of every family."
+            tied = [*body[:-1], f"return tied_places(self.families({names}))"]
+            lines += ["", *self._method("tied", ideal, "Tensor", doc, tied)]
+        return lines
+
+    def _ideals(self) -> list[tuple[str, bool]]:
+        truth = self.plan.graph.truth
+        return [(python, name in truth) for name, python in self.signature.inputs.items()]
+
+    def _ideal(self, last: str) -> list[str]:
+        """The inputs with the spec's ideal scores in place of the live ones."""
         writer = self.writer()
-        lines, ideal = [], {}
+        lines = []
         for name, truth in self.plan.graph.truth.items():
             (value,) = writer.write(truth)
             axes = truth.bound
             shape = ", ".join(writer.size(axis.extent) for axis in axes)
-            value = align(writer.real(value), axes)
+            value = writer.named(align(writer.real(value), axes), "ideal", 44)
             code = (
                 f"{self.signature.anchor}.new_tensor({value.code})" if value.scalar else value.atom
             )
-            lines.append(f"ideal_{self.signature.inputs[name]} = {code}.expand({shape})")
-            ideal[name] = f"ideal_{self.signature.inputs[name]}"
-        passed = ", ".join(ideal.get(n, python) for n, python in self.signature.inputs.items())
-        body = [
-            *writer.lines,
-            *lines,
-            f"ideal = self.families({passed})",
-            "return torch.cat([binaries_of(family).reshape(-1) for family in ideal])",
-        ]
-        arguments = [*self.signature.plain(), "families: tuple[Family, ...]"]
-        doc = "The binaries of the spec's ideal scores, at every place of every family."
-        return self._method("best", arguments, "Tensor", doc, body)
+            lines.append(f"ideal_{self.signature.inputs[name]} = {code}.expand({shape or '()'})")
+        returned = f"tuple[{', '.join(['Tensor'] * len(self.signature.inputs))}]"
+        doc = "The inputs, with the spec's ideal scores in place of the scores."
+        body = [*writer.lines, *lines, last]
+        return self._method("ideal", self.signature.plain(), returned, doc, body)
 
     def _result(self, value: Value) -> list[str]:
         if not self.plan.published_consistency:
@@ -254,12 +286,15 @@ class Methods:
 
     def metric_of_rows(self) -> list[str]:
         families = self.plan.families
-        names = [f"wins{number}" for number in range(1, len(families) + 1)]
+        names = []
+        for number, row in enumerate(families, start=1):
+            names += [f"wins{number}", *([f"losses{number}"] if row.both_ways else [])]
 
         def special(node: Node) -> Value | None:
             if node.op != "ones":
                 return None
-            return Value(names[node.family], families[node.family].rows, "int", batched=True)
+            name = f"losses{node.family + 1}" if node.against else f"wins{node.family + 1}"
+            return Value(name, node.letters, "int", batched=True)
 
         writer = self.writer(special=special, taken=set(names))
         (value,) = writer.write(self.plan.root)

@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from math import inf
 
 from lossc.compiler.emit.forward import forward_lines, option_lines
+from lossc.compiler.emit.long_lines import broken
 from lossc.compiler.emit.methods import Methods
 from lossc.compiler.emit.names import class_name, identifier
 from lossc.compiler.emit.runtime_source import runtime_names, runtime_source
 from lossc.compiler.emit.signature import Signature, signature_of
-from lossc.compiler.emit.text import WIDTH, definition, docstring, folded, indented, quoted, wrapped
+from lossc.compiler.emit.text import (
+    WIDTH,
+    definition,
+    docstring,
+    folded,
+    indented,
+    number,
+    quoted,
+    wrapped,
+)
+from lossc.compiler.front.params import show_range
 from lossc.compiler.plan import Plan
 from lossc.compiler.surrogate import SurrogatePlan
 from lossc.grammar import syntax as sx
@@ -105,12 +116,13 @@ def _class(
         lines += ["", *indented(methods.evaluate_binaries(), 4)]
         lines += ["", *indented(methods.families(), 4)]
         if plan.uses_truth:
-            lines += ["", *indented(methods.best(), 4)]
+            sampled = surrogate is not None and surrogate.samples_best
+            lines += ["", *indented(methods.best(sampled), 4)]
         if plan.published_consistency:
             lines += ["", *indented(methods.items(), 4)]
         lines += ["", *indented(methods.metric_of_rows(), 4)]
     lines += ["", *indented(_prepare(signature), 4)]
-    return lines
+    return broken(lines)
 
 
 def _class_doc(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> str:
@@ -130,6 +142,8 @@ def _class_doc(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature
             entry.kind.type
         ]
         below = f" below {entry.kind.below.size}" if entry.kind.below else ""
+        if entry.kind.range is not None:
+            below = f" in {show_range(entry.kind.range)}"
         lines.append(f"    {signature.inputs[entry.name.id]}: ``[{dims}]``, {kind}{below}.")
     return "\n".join(piece for line in lines for piece in folded(line, WIDTH - 4))
 
@@ -158,7 +172,7 @@ def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> 
         low, high, closed = -inf, inf, (True, True)
         if range_ is not None:
             low, high, closed = range_.low, range_.high, (range_.closed_low, range_.closed_high)
-        checked = [quoted(python), python, _number(low), _number(high), *map(str, closed)]
+        checked = [quoted(python), python, number(low), number(high), *map(str, closed)]
         whole = ["True"] if isinstance(value, int) else []
         body += definition("check_number", [*checked, *whole], "", 0)
         body.append(f"self.{python} = {python}")
@@ -172,13 +186,7 @@ def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> 
 
 
 def _option(name: str, value: int | float) -> str:
-    return f"{name}: {'int' if isinstance(value, int) else 'float'} = {_number(value)}"
-
-
-def _number(value: float) -> str:
-    if value in (inf, -inf):
-        return f'float("{value}")'
-    return repr(value)
+    return f"{name}: {'int' if isinstance(value, int) else 'float'} = {number(value)}"
 
 
 def _prepare(signature: Signature) -> list[str]:

@@ -16,6 +16,7 @@ class Part:
     """The base of the writer's parts; ``writer.py`` joins them and supplies these methods."""
 
     names: Mapping[str, str]
+    values: dict[Node, Value]
     signs: Signs
     anchor: str
 
@@ -29,3 +30,11 @@ class Part:
         def call(self, function: str, *args: str) -> str: ...
         def fitting(self, nodes: Sequence[Node], room: int = 44) -> list[Value]: ...
         def assign(self, name: str, value: Value, node: Node | None = None) -> Value: ...
+        def shortened(self, values: Sequence[Value], room: int = 70) -> list[Value]: ...
+        def named(self, value: Value, name: str, room: int = 60) -> Value: ...
+
+    def mask(self, condition: Value) -> Value:
+        """A condition as a tensor, also where it is one Python bool for all items."""
+        if not condition.scalar:
+            return condition
+        return Value(f"torch.tensor({condition.code}, device={self.anchor}.device)", (), "bool")

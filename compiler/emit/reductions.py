@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lossc.compiler.emit.part import LONG, Part
+from lossc.compiler.emit.part import LONG
+from lossc.compiler.emit.running import Running
 from lossc.compiler.emit.value import Value, align, union
 from lossc.compiler.ir.node import Kind, Node
 
 
-class Reductions(Part):
+class Reductions(Running):
     """The part of the writer that removes axes."""
 
     def reduction(self, node: Node) -> Value:
         """``op[bound | filter] body``."""
+        running = self.running(node)
+        if running is not None:
+            return running
         counted = node.args[0]
         if node.op == "sum" and counted.op == "iverson" and not self.value(counted.args[0]).scalar:
             counted = counted.args[0]  # the sum of a mask is its count
         body, *filters = self.fitting((counted, *node.args[1:]))
-        where = filters[0] if filters else None
-        if where is not None and where.scalar:
-            where = Value(f"torch.tensor({where.code}, device={self.anchor}.device)", (), "bool")
+        where = self.mask(filters[0]) if filters else None
+        if node.op not in ("sum", "mean"):
+            where = self._spread(node, body, where)
+        if body.scalar and (body.kind == "real" or node.op in ("min", "max", "logsumexp")):
+            # torch takes a lone Python number beside a mask for a float32
+            body = replace(body, code=f"{self.anchor}.new_tensor({body.code})", scalar=False)
         axes = union(body, *([where] if where else []))
         outer = tuple(axis for axis in axes if axis not in node.bound)
         inner = tuple(axis for axis in axes if axis in node.bound)
@@ -30,8 +37,10 @@ class Reductions(Part):
             value = body
         else:
             full, dims = outer + inner, tuple(range(-len(inner), 0))
-            mask = align(where, full) if where else None
-            code, kind = self._reduced(node, align(body, full), mask, dims)
+            lined_up = [align(value, full) for value in (body, where) if value is not None]
+            lined_up = self.shortened(lined_up)
+            mask = lined_up[1] if where else None
+            code, kind = self._reduced(node, lined_up[0], mask, dims)
             value = Value(code, outer, kind, batched=batched)
         if node.op != "sum":
             return value
@@ -39,6 +48,20 @@ class Reductions(Part):
             code = f"{value.inside(13)} * {self.factor(index.extent)}"
             value = replace(value, code=code, level=13)
         return value
+
+    def _spread(self, node: Node, body: Value, where: Value | None) -> Value | None:
+        """The filter, with an axis for each index that neither it nor the body speaks of."""
+        for index in node.bound:
+            if index in union(body, *([where] if where else [])):
+                continue
+            here = self.range(index)
+            whole = replace(here, code=f"{here.code} >= {index.extent.low}", kind="bool", level=7)
+            if where is not None:
+                axes = union(where, whole)
+                code = f"{align(where, axes).inside(10)} & {align(whole, axes).inside(11)}"
+                whole = replace(where, code=code, axes=axes, level=10)
+            where = whole
+        return where
 
     def _reduced(
         self, node: Node, body: Value, where: Value | None, dims: tuple[int, ...]
@@ -53,6 +76,7 @@ class Reductions(Part):
                     else f"{body.inside(8)} | ~{where.inside(14)}"
                 )
                 body = replace(body, code=joined, level=10 if op == "any" else 8, scalar=False)
+                body = self.named(body, "asked")
             return (f"{body.atom}.{op}({over})" if dims else body.code), "bool"
         if op == "sum":
             return self._sum(body, where, over, dims)
@@ -60,12 +84,11 @@ class Reductions(Part):
             body = self.real(body)
             if where is not None:
                 return self._mean(node, body, where, over, dims), "real"
-            return (f"{body.atom}.mean({over})" if dims else body.code), "real"
+            return (f"{body.atom}.mean({over})" if dims else body.atom), "real"
         if op == "logsumexp":
             body = self.real(body)
             if where is not None:
-                code = f"torch.where({where.code}, {body.code}, -torch.inf)"
-                body = replace(body, code=code, level=20)
+                return self.call("log_sum", body.code, where.code, str(dims)), "real"
             return f"{body.atom}.logsumexp({over})", "real"
         if op == "prod":
             if where is not None:
@@ -88,9 +111,7 @@ class Reductions(Part):
 
     def _selected(self, node: Node, dims: tuple[int, ...]) -> str:
         """How many values a filter selects, lined up with the reduced body."""
-        mask = self.value(node.args[1])
-        if mask.scalar:
-            mask = Value(f"torch.tensor({mask.code}, device={self.anchor}.device)", (), "bool")
+        mask = self.mask(self.value(node.args[1]))
         both = union(self.value(node.args[0]), mask)
         outer = tuple(axis for axis in both if axis not in node.bound)
         kept = tuple(axis for axis in outer if axis in mask.axes)
@@ -119,4 +140,7 @@ class Reductions(Part):
                 body = replace(
                     body, code=f"torch.where({where.code}, {body.code}, 0)", level=20, scalar=False
                 )
-        return (f"{body.atom}.sum({over})" if dims else body.code), kind
+            body = self.named(body, "chosen")
+        if dims:
+            return f"{body.atom}.sum({over})", kind
+        return (f"{body.atom}.long()" if body.kind == "bool" else body.atom), kind

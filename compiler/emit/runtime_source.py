@@ -11,12 +11,14 @@ from functools import cache
 MODULES = (
     "checks",
     "undefined",
+    "elements",
     "ordering",
     "families",
     "consistency",
     "relaxations",
     "counter",
     "anchors",
+    "optima",
     "interpolation",
 )
 
@@ -36,9 +38,16 @@ def _definitions() -> dict[str, tuple[str, frozenset[str]]]:
                     text = "\n".join(
                         source.split("\n")[node.decorator_list[0].lineno - 1 : node.end_lineno]
                     )
-                names = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
-                found[node.name] = (text, names)
+                found[node.name] = (text, _used(node))
     return found
+
+
+def _used(node: ast.AST) -> frozenset[str]:
+    """Names that a definition reads, but for its own variables."""
+    names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+    own = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    own |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+    return frozenset(n.id for n in names) - own
 
 
 def closure(wanted: Iterable[str]) -> list[str]:

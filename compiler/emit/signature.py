@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from lossc.compiler.emit.names import class_name, identifier
-from lossc.compiler.emit.text import quoted
+from lossc.compiler.emit.text import definition, number, quoted
 from lossc.compiler.ir.graph import Graph
 from lossc.grammar import syntax as sx
 
@@ -86,8 +86,9 @@ class Signature:
             if kind.default is None:
                 known |= {dim.size for dim in kind.dims}
             values = self._values(entry, name)
+            within = self._range(entry, name)
             if kind.below is None or isinstance(kind.below.size, int) or kind.below.size in known:
-                block.append(values)
+                block += [values, *within]
                 values = ""
             if kind.default is not None:
                 block = [f"if {name} is not None:", *("    " + line for line in block)]
@@ -126,6 +127,16 @@ class Signature:
             below = str(size) if isinstance(size, int) else f"sizes[{quoted(size)}]"
         ignore = f"int(self.{self.params[kind.ignore.id]})" if kind.ignore is not None else "None"
         return f"check_index({quoted(name)}, {name}, {below}, {ignore})"
+
+    def _range(self, entry: sx.Input, name: str) -> list[str]:
+        bounds = entry.kind.range
+        if bounds is None:
+            return []
+        ends = [number(bounds.low), number(bounds.high)]
+        closed = [str(bounds.closed_low), str(bounds.closed_high)]
+        indent = 12 if entry.kind.default is None else 16
+        call = definition("check_range", [quoted(name), name, *ends, *closed], "", indent)
+        return [line[indent:] for line in call]
 
     def _default(self, entry: sx.Input) -> list[str]:
         if entry.kind.default is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterable, Sequence
+from math import inf
 
 WIDTH = 100
 
@@ -30,6 +31,8 @@ def docstring(text: str) -> list[str]:
         lines = ['"""' + lines[0] + '"""']
     else:
         lines = ['"""' + lines[0], *lines[1:], '"""']
+    if any("\\" in line for line in lines):
+        lines[-1] += "  # noqa: D301"  # a raw string could not hold every text
     value = ast.literal_eval("\n".join(lines))
     if value.rstrip() != text.rstrip():
         raise AssertionError(f"not quoted faithfully: {text!r}")
@@ -93,6 +96,11 @@ def definition(head: str, arguments: Sequence[str], tail: str, indent: int) -> l
         *(f"{pad}    {argument}," for argument in arguments),
         f"{pad}){tail}",
     ]
+
+
+def number(value: float) -> str:
+    """A number as Python writes it; infinities need no import."""
+    return f'float("{value}")' if value in (inf, -inf) else repr(value)
 
 
 def indented(lines: Iterable[str], indent: int) -> list[str]:

@@ -79,3 +79,12 @@ def union(*values: Value) -> tuple[Index, ...]:
     if set(longest) == axes:
         return longest
     return tuple(sorted(axes, key=lambda axis: axis.order))
+
+
+def beside(
+    value: Value, outer: tuple[Index, ...], position: Value
+) -> tuple[tuple[Index, ...], str]:
+    """The axes of ``value`` read at ``position``, and its code with room for those that are new."""
+    result = (*outer, *(axis for axis in position.axes if axis not in outer))
+    new = len(result) - len(outer)
+    return result, value.atom + (f"[..., {', '.join(['None'] * new)}, :]" if new else "")

@@ -89,6 +89,21 @@ class Writer(Access, Reductions, Orders, Elementwise):
         self.lines.append(f"{fresh} = {value.code}")
         return replace(value, code=fresh, level=20)
 
+    def named(self, value: Value, name: str, room: int = 60) -> Value:
+        """``value`` under a name, if it would fill most of a line that goes on behind it."""
+        return value if len(value.code) <= room else self.assign(name, value)
+
+    def shortened(self, values: Sequence[Value], room: int = 70) -> list[Value]:
+        """``values``, the longest under names until all of them fit on a line."""
+        short = list(values)
+        while sum(len(value.code) for value in short) > room:
+            lengths = [0 if v.code.isidentifier() or v.scalar else len(v.code) for v in short]
+            place = lengths.index(max(lengths))
+            if lengths[place] < 16:
+                break
+            short[place] = self.assign("part", short[place])
+        return short
+
     def name(self, wanted: str) -> str:
         fresh, number = identifier(wanted), 2
         while fresh in self.taken:
@@ -121,7 +136,7 @@ class Writer(Access, Reductions, Orders, Elementwise):
     def _code(self, node: Node) -> Value:
         op = node.op
         if op == "const":
-            literal = repr(node.value)
+            literal = repr(node.value).replace("e+", "e")
             return Value(
                 literal, (), node.kind, scalar=True, level=14 if literal.startswith("-") else 20
             )
@@ -143,6 +158,8 @@ class Writer(Access, Reductions, Orders, Elementwise):
             return self.winner(node)
         if op == "sort":
             return self.sort(node)
+        if op == "rank":
+            return self.rank(node)
         if op == "first_occurrence":
             return self.first_occurrence(node)
         return self.elementwise(node)

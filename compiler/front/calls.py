@@ -5,7 +5,7 @@ from __future__ import annotations
 from lossc.compiler.front.building import Building, Env, Value
 from lossc.compiler.front.functions import FUNCTIONS, OPERATIONS
 from lossc.compiler.front.properties import may_be_undefined as may_be_undefined
-from lossc.compiler.front.scope import free_names
+from lossc.compiler.front.scope import Slot, free_names
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Index, Node, conjuncts
 from lossc.grammar import syntax as sx
@@ -116,15 +116,15 @@ class Calls(Building):
         if expr.filter is not None:
             where = self.make.and_(where, self.condition(expr.filter, inner))
         if expr.op in ("argmax", "argmin"):
-            return self._argmax(expr, bound, where, inner)
+            return self._argmax(expr, slots, where, inner)
         if expr.op == "count":
-            return self._filtered("sum", bound, self.make.const(1), where, expr.span)
+            return self.filtered("sum", bound, self.make.const(1), where, expr.span)
         assert expr.body is not None
         if expr.op in ("any", "all"):
             return self._logical(expr.op, bound, self.condition(expr.body, inner), where, expr.span)
-        return self._filtered(expr.op, bound, self.number(expr.body, inner), where, expr.span)
+        return self.filtered(expr.op, bound, self.number(expr.body, inner), where, expr.span)
 
-    def _filtered(
+    def filtered(
         self, op: str, bound: tuple[Index, ...], body: Node, where: Node, span: Span
     ) -> Node:
         """A reduction whose live filter parts become factors: sum of [c] x, and a mean by ratio."""
@@ -170,15 +170,14 @@ class Calls(Building):
             )
         return self.make.reduce(op, bound, body, fixed, span)
 
-    def _argmax(self, expr: sx.Reduction, bound: tuple[Index, ...], where: Node, env: Env) -> Value:
+    def _argmax(self, expr: sx.Reduction, slots: list[Slot], where: Node, env: Env) -> Value:
         assert expr.body is not None
+        bound = tuple(self.index(slot) for slot in slots)
         body = self.number(expr.body, env)
         if not body.live and body is not self.placeholder:
             self.scope.error(
                 expr.span, "target-argmax", f"{expr.op} of a value that is not live decides nothing"
             )
-        elif where.live:
-            self.scope.error(expr.span, "not-supported", f"{expr.op} with a live filter")
         if expr.op == "argmin":
             body = self.make("neg", body, kind=body.kind, span=body.span)
         # ties go to what comes first in the order of the body, as in torch's row-major argmax
@@ -191,7 +190,13 @@ class Calls(Building):
             )
             for place, index in enumerate(seen)
         }
-        picked = tuple(winners[index] for index in bound)
+        picked = tuple(
+            # of `g in values(group)` the member of the group wins, not where it first stands
+            winners[index]
+            if slot.values_of is None
+            else self.make("at", self.input(slot.values_of), winners[index], kind="int")
+            for index, slot in zip(bound, slots, strict=True)
+        )
         return picked[0] if len(picked) == 1 else picked
 
 

@@ -10,7 +10,7 @@ from lossc.compiler.ir.node import Node
 
 Number = int | float
 LARGEST_EXPONENT = 64
-LARGEST_BITS = 1024  # of a whole number of Python: beyond it, it is no float
+LARGEST_BITS = 63  # of a whole number at run time: beyond it, it is none of torch
 _DIM_BITS = 16
 
 _FUNCTIONS: dict[str, Callable[..., Number]] = {
@@ -113,7 +113,7 @@ def has_param(node: Node, of: Callable[[Node], bool]) -> bool:
 
 
 @remembered
-def bits(node: Node, of: Callable[[Node], int]) -> int:
+def bits(node: Node, of: Callable[[Node], float]) -> float:
     """At most how many binary digits a whole number of consts, params and dims has, roughly."""
     if node.kind != "int":
         return 0
@@ -123,7 +123,8 @@ def bits(node: Node, of: Callable[[Node], int]) -> int:
         case "param" | "dim":
             return _DIM_BITS
         case "add" | "sub":
-            return max(map(of, node.args)) + 1
+            less, more = sorted(map(of, node.args))
+            return more + math.log2(1 + 2 ** (less - more))
         case "mul":
             return min(sum(map(of, node.args)), 2**40)
         case "pow" if node.args[1].op == "const":

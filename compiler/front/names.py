@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lossc.compiler.front.building import Building, Env, Value
 from lossc.compiler.front.constants import is_fixed
+from lossc.compiler.front.scope import Slot
 from lossc.compiler.ir.node import Extent, Kind, Node
 from lossc.grammar import syntax as sx
 from lossc.grammar.source import Span
@@ -50,7 +51,11 @@ class Names(Building):
     def access(self, access: sx.Access, env: Env) -> Value:
         """``name[i, j]``; a fixed trailing dim that is left out makes a point."""
         name = access.name
-        indices = [self.subscript(index, env) for index in access.indices]
+        slots = self.ranges.definition_slots.get(name.id, [])
+        indices = [
+            self._member(index, slots[place] if place < len(slots) else None, env)
+            for place, index in enumerate(access.indices)
+        ]
         if name.id in self.scope.inputs:
             array = self.input(name.id)
             extents = array.dims
@@ -126,6 +131,21 @@ class Names(Building):
 
     def _at(self, array: Node, indices: list[Node], access: sx.Access) -> Node:
         return self.make("at", array, *indices, kind=array.kind, span=access.span)
+
+    def _member(self, expr: sx.Expr, slot: Slot | None, env: Env) -> Node:
+        """A subscript; an index over ``values(group)`` reads what is defined over the same."""
+        of = None if slot is None else slot.values_of
+        if of is None:
+            return self.subscript(expr, env)
+        if isinstance(expr, sx.Name) and expr.id in env and env[expr.id].values_of == of:
+            return self.make.at_index(self.index(env[expr.id]), expr.span)
+        self.scope.error(
+            expr.span,
+            "wrong-kind",
+            f"this is defined for each of values({of}), and only an index over them reads it",
+            expected=f"an index that is bound by `in values({of})`",
+        )
+        return self.make.const(0, expr.span)
 
     def subscript(self, expr: sx.Expr, env: Env) -> Node:
         node = self.number(expr, env)

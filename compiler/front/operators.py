@@ -34,6 +34,8 @@ class Operators(Building):
 
     def arithmetic(self, expr: sx.Arithmetic, env: Env) -> Node:
         left, right = self.number(expr.left, env), self.number(expr.right, env)
+        if self.scope.errors and self.placeholder in (left, right):
+            return self.placeholder
         if left.op == right.op == "const":
             folded = fold(_ARITHMETIC[expr.op], left.number, right.number)
             if folded is None:

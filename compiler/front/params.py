@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass
+from math import isfinite
 
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import Diagnostic, closest, one_of
+from lossc.grammar.source import Span
 
 Values = dict[str, int | float | str]
 
@@ -28,7 +31,8 @@ def bind_params(spec: sx.Spec, overrides: Mapping[str, object]) -> tuple[Values,
                 )
             )
     for name, param in declared.items():
-        value, complaint = _value(param, plain(overrides.get(name, param.default)))
+        words = words_of(spec, name) if isinstance(param.default, str) else set()
+        value, complaint = bind_param(param, plain(overrides.get(name, param.default)), words)
         if complaint is not None:
             errors.append(complaint)
         values[name] = value
@@ -41,8 +45,27 @@ def plain(value: object) -> object:
     return item() if callable(item) and getattr(value, "shape", None) == () else value
 
 
-def _value(param: sx.Param, value: object) -> tuple[int | float | str, Diagnostic | None]:
-    """What a param becomes, and what is wrong with it.
+def words_of(spec: sx.Spec, name: str) -> set[str]:
+    """The texts that a spec compares a param with: any other would silently mean none of them."""
+    found: set[str] = set()
+    stack: list[object] = [*spec.definitions, *spec.terms, spec.goal]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, sx.Compare):
+            for one, other in ((node.left, node.right), (node.right, node.left)):
+                if isinstance(one, sx.Name) and one.id == name and isinstance(other, sx.String):
+                    found.add(other.value)
+        if isinstance(node, tuple):
+            stack.extend(node)
+        elif is_dataclass(node) and not isinstance(node, Span):
+            stack.extend(getattr(node, field.name) for field in fields(node))
+    return found
+
+
+def bind_param(
+    param: sx.Param, value: object, words: Collection[str] = ()
+) -> tuple[int | float | str, Diagnostic | None]:
+    """What a param becomes, and what is wrong with it; ``words`` are those that have a meaning.
 
     A whole default says nothing of fractions: ``param beta = 1`` may be compiled with 0.5. It is a
     real number from there on, so a subscript or a range that needs a whole one says so.
@@ -50,7 +73,12 @@ def _value(param: sx.Param, value: object) -> tuple[int | float | str, Diagnosti
     name, default, bounds = param.name.id, param.default, param.range
     if isinstance(default, str):
         if isinstance(value, str):
-            return value, None
+            known = {*words, default}
+            if not words or value in known:
+                return value, None
+            message = f"param '{name}' = \"{value}\" has no meaning here"
+            near = closest(value, known)
+            return default, Diagnostic(param.span, "param-range", message, one_of(known), near)
         message = f"param '{name}' is a text, not {value!r}"
         return default, Diagnostic(param.span, "param-range", message)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
@@ -79,6 +107,10 @@ def _check_inputs(spec: sx.Spec, values: Values) -> list[Diagnostic]:
             if isinstance(ignored, str) or ignored != ignored // 1:
                 message = f"'ignore' takes a param that is a whole number, not {ignored!r}"
                 errors.append(Diagnostic(kind.ignore.span, "wrong-kind", message))
+        if kind.range is not None and _is_empty(kind.range):
+            message = f"no number is in {show_range(kind.range)}, the range of '{name}'"
+            errors.append(Diagnostic(kind.range.span, "wrong-kind", message))
+            continue
         if kind.default is None:
             continue
         for dim in kind.dims:
@@ -101,8 +133,13 @@ def _check_inputs(spec: sx.Spec, values: Values) -> list[Diagnostic]:
 def _expected_default(kind: sx.Kind, values: Values) -> str | None:
     """What the default of an input should have been; ``None`` if it is right."""
     default = kind.default
+    assert default is not None
     if kind.type == "real":
-        return "a number" if isinstance(default, str) else None
+        if isinstance(default, str):
+            return "a number"
+        if kind.range is not None and not inside(kind.range, default):
+            return f"a number in {show_range(kind.range)}"
+        return None
     if kind.type == "bool":
         return None if not isinstance(default, str) and default in (0, 1) else "0 or 1"
     if not isinstance(default, int):
@@ -122,6 +159,14 @@ def inside(bounds: sx.Range, value: float) -> bool:
     above = value >= bounds.low if bounds.closed_low else value > bounds.low
     beneath = value <= bounds.high if bounds.closed_high else value < bounds.high
     return above and beneath
+
+
+def _is_empty(bounds: sx.Range) -> bool:
+    """Whether no finite number is in the interval."""
+    closed = bounds.closed_low and bounds.closed_high
+    return not bounds.low < bounds.high and not (
+        closed and isfinite(bounds.low) and bounds.low == bounds.high
+    )
 
 
 def show_range(bounds: sx.Range) -> str:

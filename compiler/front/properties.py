@@ -42,10 +42,22 @@ def may_be_undefined(node: Node, of: Callable[[Node], bool]) -> bool:
     """Whether a division or an empty reduction could, by its form, leave a value undefined."""
     if node.op == "else":
         return of(node.args[1])
-    if node.op == "div" and node.args[1].op not in ("const", "dim"):
+    if node.op == "div" and node.args[1].op != "const":
         return True
-    if node.op in ("mean", "min", "max", "sort"):
+    if node.op in ("mean", "min", "max", "sort", "logsumexp"):
         return True
+    if node.op == "argmax" and len(node.args) > 1:
+        return True
+    return any(of(arg) for arg in node.args)
+
+
+@remembered
+def may_be_nowhere(node: Node, of: Callable[[Node], bool]) -> bool:
+    """Whether a place may be undefined: an argmax whose filter leaves nothing has no winner."""
+    if node.op == "winner":
+        return len(node.args[0].args) > 1
+    if node.kind == "bool" or node.op == "iverson" or (node.bound and node.op != "define"):
+        return False
     return any(of(arg) for arg in node.args)
 
 

@@ -199,7 +199,7 @@ class Ranges:
             return  # a written range wins: the subscript is then an ordinary number
         if slot.extent is None:
             slot.extent, slot.why = extent, span
-        elif slot.extent != extent:
+        elif slot.extent != extent and all(map(self._is_declared, (slot.extent, extent))):
             where = f" (line {slot.why.line})" if slot.why else ""
             self.scope.error(
                 span,
@@ -207,12 +207,28 @@ class Ranges:
                 f"index '{slot.name}' ranges over {slot.extent}{where} and here over {extent}",
             )
 
-    def extents_of(self, name: str) -> list[Extent] | None:
-        """What the subscripts of an input or a definition range over."""
+    def _position(self, expr: sx.Order, env: Env) -> None:
+        """The item whose rank or running sum is asked for is one of those that are ordered."""
+        if expr.op == "sort" or not isinstance(expr.at, sx.Name) or expr.at.id not in env:
+            return
+        ordered = self.slots[id(expr.binders[0])]
+        if ordered.extent is not None:
+            written = ordered.explicit is not None
+            env[expr.at.id].weak.append((ordered.extent, expr.at.span, written))
+
+    def _subscripts(self, slot: Slot, extent: Extent | None, span: Span) -> None:
+        """An index is a subscript of something; if of what has no range, that is said already."""
+        if extent is not None:
+            self.constrain(slot, extent, span)
+        elif slot.why is None:
+            slot.why = span
+
+    def extents_of(self, name: str) -> list[Extent | None] | None:
+        """What the subscripts of an input or a definition range over; ``None`` if it has none."""
         if name in self.scope.inputs:
             return [Extent(dim.size) for dim in self.scope.inputs[name].kind.dims]
         if name in self.definition_slots:
-            return [slot.extent or Extent(1) for slot in self.definition_slots[name]]
+            return [slot.extent for slot in self.definition_slots[name]]
         return None
 
     def value_extent(self, expr: sx.Expr, env: Env) -> Extent | None:
@@ -254,7 +270,7 @@ class Ranges:
                 for place, index in enumerate(indices):
                     if isinstance(index, sx.Name) and index.id in env:
                         if extents is not None and place < len(extents):
-                            self.constrain(env[index.id], extents[place], index.span)
+                            self._subscripts(env[index.id], extents[place], index.span)
                     else:
                         self.walk(index, env)
             case sx.Compare(op="==" | "!=", left=left, right=right):
@@ -279,6 +295,7 @@ class Ranges:
                         self.walk(part, inner)
                 if isinstance(expr, sx.Order):
                     self.walk(expr.at, env)
+                    self._position(expr, env)
             case sx.Call():
                 for arg in (*expr.args, *(value for _, value in expr.kwargs)):
                     self.walk(arg, env)

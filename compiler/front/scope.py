@@ -57,7 +57,9 @@ class Scope:
     def error(self, span: Span, rule: str, message: str, **more: str | None) -> None:
         """Notes an error; the same place is reported once."""
         if not any(
-            e.span is not None and (e.span.start, e.rule) == (span.start, rule) for e in self.errors
+            e.span is not None
+            and (e.span.source.name, e.span.start, e.rule) == (span.source.name, span.start, rule)
+            for e in self.errors
         ):
             self.errors.append(Diagnostic(span, rule, message, **more))
 
@@ -166,6 +168,9 @@ def _check_kind(scope: Scope, entry: sx.Input) -> None:
             below.span,
             "wrong-kind",
             f"'in' is for int inputs, and '{entry.name.id}' is {entry.kind.type}",
+            hint="write an interval for real inputs: `in [0, 1]`"
+            if entry.kind.type == "real"
+            else None,
         )
     elif below is not None and isinstance(below.size, str) and below.size not in scope.dims:
         scope.error(
@@ -175,6 +180,10 @@ def _check_kind(scope: Scope, entry: sx.Input) -> None:
             expected=one_of(scope.dims),
             hint=closest(below.size, scope.dims),
         )
+    if entry.kind.range is not None and entry.kind.type != "real":
+        hint = "write `in p` for an index below p" if entry.kind.type == "int" else None
+        message = f"an interval is for real inputs, and '{entry.name.id}' is {entry.kind.type}"
+        scope.error(entry.kind.range.span, "wrong-kind", message, hint=hint)
     if ignore is not None and ignore.id not in scope.params:
         scope.unknown(ignore.span, ignore.id, set())
 

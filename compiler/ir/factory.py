@@ -142,7 +142,10 @@ class NodeFactory:
             right.op == "const" and isinstance(right.value, int) and right.value >= 0
         ):
             exact = False
-        return self(op, left, right, kind="int" if exact else "real", span=span or left.span)
+        kind: Kind = "int" if exact else "real"
+        # how often a value goes into another is a decision
+        decided = True if op in ("floordiv", "mod") and (left.live or right.live) else None
+        return self(op, left, right, kind=kind, span=span or left.span, decided=decided)
 
     def reduce(
         self,
@@ -157,7 +160,11 @@ class NodeFactory:
         if where is not None and where.op == "const" and where.value is True:
             where = None
         if not bound:
-            return body if where is None else self.where(where, body, self.const(0))
+            if where is None:
+                return body
+            if op in ("any", "all"):
+                return self.and_(where, body) if op == "any" else self.or_(self.not_(where), body)
+            return self.where(where, body, self.const(0))
         kind: Kind = body.kind
         if op in ("any", "all"):
             kind = "bool"

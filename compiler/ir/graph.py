@@ -96,11 +96,16 @@ def rebuild(make: NodeFactory, node: Node, args: tuple[Node, ...]) -> Node:
         case "add" | "sub" | "mul" | "div" | "pow" | "mod" | "floordiv":
             left, right = args
             return make.arithmetic(node.op, left, right, node.span)
+        case "eq" if args[0] is args[1] and args[0].kind == "int" and not args[0].decided:
+            return make.const(True)
     return make.like(node, args, decided=_kept(node))
 
 
 _KEEPS_DECIDED = frozenset(
-    {"lt", "le", "gt", "ge", "eq", "ne", "beats", "argmax", "winner", "sort", "rank", "binary"}
+    {
+        *("lt", "le", "gt", "ge", "eq", "ne", "beats", "binary"),
+        *("argmax", "winner", "sort", "rank", "sign", "floor", "ceil", "round"),
+    }
 )
 
 

@@ -136,6 +136,16 @@ class Node:
         """The number of the family whose rows ``ones`` counts, from 0."""
         return cast("int", self.attr("family"))
 
+    @property
+    def letters(self) -> tuple[Index, ...]:
+        """The axes of ``ones``, in the order in which its family has them."""
+        return cast("tuple[Index, ...]", self.attr("letters"))
+
+    @property
+    def against(self) -> bool:
+        """Whether ``ones`` counts the comparisons that are won against each item."""
+        return bool(self.attr("against"))
+
 
 DISCRETE_COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "beats"})
 REDUCTIONS = frozenset({"sum", "mean", "prod", "min", "max", "any", "all", "logsumexp", "argmax"})

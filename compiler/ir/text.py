@@ -49,8 +49,8 @@ def _text(node: Node) -> tuple[str, int]:
         case "binary":
             return f"{_inside(args[0], 6)} > {_inside(args[1], 6)}", 5
         case "ones":
-            rows = ", ".join(i.name for i in node.indices)
-            name = f"wins{node.family + 1}"
+            rows = ", ".join(i.name for i in node.letters)
+            name = f"{'losses' if node.against else 'wins'}{node.family + 1}"
             return (f"{name}[{rows}]" if rows else name), 10
         case "winner":
             best = args[0]
@@ -68,6 +68,12 @@ def _text(node: Node) -> tuple[str, int]:
                 f"sort[{_letters(node)}{where}] {_inside(args[0], 7)} at {_inside(args[1], 9)}",
                 7,
             )
+        case "rank":
+            body, condition, at = args
+            where = "" if condition.op == "const" else f" | {text(condition)}"
+            return f"rank[{_letters(node)}{where}] {_inside(body, 7)} at {_inside(at, 9)}", 7
+        case "times_log":
+            return f"{_inside(args[0], 7)} * log({text(args[1])})", 7
         case "first_occurrence":
             return f"first({text(args[0])}, {text(args[1])})", 10
         case op if op in _SYMBOLS:
@@ -91,4 +97,7 @@ def _inside(node: Node, level: int) -> str:
 
 
 def _letters(node: Node) -> str:
-    return ", ".join(f"{i.name} in {i.extent}" if i.extent.low else i.name for i in node.bound)
+    return ", ".join(
+        f"{i.name} in {i.extent}" if i.extent.low or isinstance(i.extent.size, int) else i.name
+        for i in node.bound
+    )

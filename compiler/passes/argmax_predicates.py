@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from lossc.compiler.front.operators import beats
 from lossc.compiler.ir.factory import NodeFactory
-from lossc.compiler.ir.graph import Graph, rebuild, rewrite, substitute, topological
-from lossc.compiler.ir.node import DISCRETE_COMPARISONS, Index, Node
+from lossc.compiler.ir.graph import Graph, rebuild, rewrite, topological
+from lossc.compiler.ir.node import DISCRETE_COMPARISONS, Node
+from lossc.compiler.passes.candidates import beats_all_others, body_at, fresh_indices
+from lossc.compiler.passes.counting import holds_for_all, holds_for_some
+from lossc.compiler.passes.winners import compared_in_full, is_counted, won_at
 
 
 def argmax_predicates(graph: Graph) -> Graph:
@@ -13,20 +16,32 @@ def argmax_predicates(graph: Graph) -> Graph:
 
     Rewrite: winner == e  ->  all[b | b != e] s[e] beats s[b]
     Rewrite: P(winner)    ->  any[a | P(a)] all[b | not P(b)] s[a] beats s[b]
+
+    Where the metric asks about every candidate of an argmax anyway, all pairs are compared once:
+
+    Rewrite: winner == e  ->  won[e],  won[a] = (argmax[c] sum[b | b != c] [s[c] beats s[b]]) == a
     """
     make = graph.make
+    in_full = compared_in_full(graph.root)
 
     def judge(node: Node) -> Node | None:
-        if node.op not in DISCRETE_COMPARISONS or node.op == "beats":
+        asked = node.op == "at" and node.kind == "bool"
+        if not asked and (node.op not in DISCRETE_COMPARISONS or node.op == "beats"):
             return None
         best = only_argmax(node)
-        if best is None:
+        if best is None or is_counted(best):
             return None
         if node.op in ("eq", "ne"):
             winner, other = node.args if node.args[0].op == "winner" else node.args[::-1]
             if winner.op == "winner" and len(best.bound) == 1 and not other.live:
-                wins = beats_all_others(make, best, other, node)
+                if best in in_full:
+                    wins = won_at(make, best, other)
+                else:
+                    wins = beats_all_others(make, best, other, node)
                 return wins if node.op == "eq" else make.not_(wins)
+        if node.op == "ne":  # without a winner nothing is equal
+            equal = make("eq", *node.args, kind="bool", span=node.span, decided=True)
+            return make.not_(_some_beats_rest(make, best, equal))
         return _some_beats_rest(make, best, node)
 
     return graph.with_root(rewrite(graph.root, make, judge))
@@ -50,32 +65,6 @@ def only_argmax(node: Node) -> Node | None:
     return found.pop() if len(found) == 1 else None
 
 
-def body_at(make: NodeFactory, best: Node, places: tuple[Node, ...]) -> tuple[Node, Node]:
-    """The score and the filter of an argmax at given places."""
-    values = dict(zip(best.bound, places, strict=True))
-    score = substitute(best.args[0], make, values)
-    allowed = substitute(best.args[1], make, values) if len(best.args) > 1 else make.const(True)
-    return score, allowed
-
-
-def fresh_indices(make: NodeFactory, best: Node, *others: Node) -> tuple[Index, ...]:
-    """Indices for another candidate, with letters that nothing around uses."""
-    taken = {index.name for node in (best, *others) for index in node.indices}
-    return tuple(make.fresh(index, taken) for index in best.bound)
-
-
-def beats_all_others(make: NodeFactory, best: Node, candidate: Node, around: Node) -> Node:
-    """Whether ``candidate`` is the winner: n - 1 comparisons instead of n (n - 1)."""
-    rivals = fresh_indices(make, best, candidate, around)
-    places = tuple(make.at_index(rival, best.span) for rival in rivals)
-    mine, i_am_allowed = body_at(make, best, (candidate,))
-    rival, allowed = body_at(make, best, places)
-    other = make("ne", places[0], candidate, kind="bool", span=around.span)
-    wins = beats(make, mine, rival, (candidate,), places, around.span)
-    everywhere = make.reduce("all", rivals, wins, make.and_(other, allowed), around.span)
-    return make.and_(i_am_allowed, everywhere)
-
-
 def _some_beats_rest(make: NodeFactory, best: Node, condition: Node) -> Node:
     inside = fresh_indices(make, best, condition)
     taken = [make.at_index(index) for index in inside]
@@ -88,8 +77,9 @@ def _some_beats_rest(make: NodeFactory, best: Node, condition: Node) -> Node:
     good = with_winner(make, condition, best, insiders)
     bad = make.not_(with_winner(make, condition, best, outsiders))
     wins = beats(make, mine, rival, insiders, outsiders, condition.span)
-    beats_rest = make.reduce("all", outside, wins, make.and_(bad, allowed), condition.span)
-    return make.reduce("any", inside, beats_rest, make.and_(good, i_am_allowed), condition.span)
+    beats_rest = holds_for_all(make, outside, wins, make.and_(bad, allowed), condition.span)
+    candidates = make.and_(good, i_am_allowed)
+    return holds_for_some(make, inside, beats_rest, candidates, condition.span)
 
 
 def with_winner(make: NodeFactory, node: Node, best: Node, places: tuple[Node, ...]) -> Node:

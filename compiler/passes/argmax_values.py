@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossc.compiler.front.operators import beats
-from lossc.compiler.front.properties import remembered
+from lossc.compiler.front.properties import may_be_undefined, remembered
 from lossc.compiler.ir.graph import Graph, rebuild
 from lossc.compiler.ir.node import Node
-from lossc.compiler.passes.argmax_predicates import (
-    beats_all_others,
-    body_at,
-    fresh_indices,
-    only_argmax,
-    with_winner,
-)
+from lossc.compiler.passes.argmax_predicates import only_argmax, with_winner
+from lossc.compiler.passes.candidates import body_at, fresh_indices
+from lossc.compiler.passes.counting import holds_for_some
+from lossc.compiler.passes.winners import is_counted, won_at
 
 
 def argmax_values(graph: Graph) -> Graph:
     """The value of an expression at the winner.
 
-    Rewrite: F(argmax[a] s[a])  ->  sum[a] [all[b | b != a] s[a] beats s[b]] * F(a)
+    Rewrite: F(argmax[a] s[a])  ->  sum[a] [won[a]] * F(a)
+
+    where ``won[a]`` is whether a wins the most comparisons with the others.
     """
     make = graph.make
 
@@ -35,8 +33,8 @@ def argmax_values(graph: Graph) -> Graph:
             if node in opened:
                 done[node] = rebuild(make, node, tuple(done[arg] for arg in node.args))
                 continue
-            best = only_argmax(node) if _is_number_of_winner(node) else None
-            if best is not None:
+            best = only_argmax(node) if is_number_of_winner(node) else None
+            if best is not None and not is_counted(best):
                 done[node] = expectation(node, best)
                 continue
             opened.add(node)
@@ -48,38 +46,27 @@ def argmax_values(graph: Graph) -> Graph:
         candidates = fresh_indices(make, best, node)
         places = tuple(make.at_index(index, best.span) for index in candidates)
         value = with_winner(make, node, best, places)
-        if len(places) == 1:
-            won = beats_all_others(make, best, places[0], value)
+        won = won_at(make, best, *places)
+        if may_be_undefined(value):  # for another winner
+            weighted = make.where(won, value, make.const(0), node.span)
         else:
-            won = _wins(places, best)
-        weighted = make.arithmetic("mul", make.iverson(won), value, node.span)
-        return make.reduce("sum", candidates, weighted, None, node.span)
-
-    def _wins(places: tuple[Node, ...], best: Node) -> Node:
-        rivals = fresh_indices(make, best, *places)
-        others = tuple(make.at_index(index, best.span) for index in rivals)
-        mine, i_am_allowed = body_at(make, best, places)
-        rival, allowed = body_at(make, best, others)
-        same = make.and_(
-            *(
-                make("eq", a, b, kind="bool", span=best.span)
-                for a, b in zip(places, others, strict=True)
-            )
-        )
-        outcome = beats(make, mine, rival, places, others, best.span)
-        return make.and_(
-            i_am_allowed,
-            make.reduce("all", rivals, outcome, make.and_(make.not_(same), allowed), best.span),
-        )
+            weighted = make.arithmetic("mul", make.iverson(won), value, node.span)
+        total = make.reduce("sum", candidates, weighted, None, node.span)
+        if len(best.args) == 1:
+            return total
+        # where the filter leaves nothing there is no winner, and its value is undefined
+        _, allowed = body_at(make, best, places)
+        some = holds_for_some(make, candidates, make.const(True), allowed, best.span)
+        return make.arithmetic("div", total, make.iverson(some), node.span)
 
     return graph.with_root(visit(graph.root))
 
 
 @remembered
-def _is_number_of_winner(node: Node, of: Callable[[Node], bool]) -> bool:
+def is_number_of_winner(node: Node, of: Callable[[Node], bool]) -> bool:
     """A number between a winner and the sum that it is added up in; reductions stay outside."""
     if node.kind == "bool" or node.bound or not node.decided:
         return False
     if node.op == "winner":
         return True
-    return node.op != "iverson" and node.op != "define" and any(of(arg) for arg in node.args)
+    return node.op not in ("iverson", "define", "else") and any(of(arg) for arg in node.args)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossc.compiler.front.properties import remembered
+from lossc.compiler.front.properties import may_be_undefined, remembered
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import Graph, rewrite
 from lossc.compiler.ir.node import DISCRETE_COMPARISONS, Node
@@ -15,10 +15,12 @@ _NO_GRADIENT = DISCRETE_COMPARISONS | {
     "argmax",
     "binary",
     "ones",
+    "rank",
     "sign",
     "floor",
     "ceil",
     "round",
+    "floordiv",
 }
 
 
@@ -27,13 +29,15 @@ def is_smooth(node: Node, of: Callable[[Node], bool]) -> bool:
     """Whether a live score reaches the value without a decision on the way."""
     if not node.live or node.op in _NO_GRADIENT:
         return False
+    if node.op == "sub" and node.args[0] is node.args[1]:
+        return False  # 0, or undefined
     return not node.args or any(of(arg) for arg in node.args)
 
 
 @remembered
 def has_gradient(node: Node, of: Callable[[Node], bool]) -> bool:
     """Whether a gradient of the value reaches a live score."""
-    if not node.live or node.op in _NO_GRADIENT or node.op in ("detach", "floordiv"):
+    if not node.live or node.op in _NO_GRADIENT or node.op == "detach":
         return False
     # a place that is read is no number that is learned
     args = node.args[:1] if node.op == "at" else node.args
@@ -82,6 +86,8 @@ def _compare(make: NodeFactory, node: Node) -> Node:
             same, make.const(False), binary(make, left, right, tie, same, node), node.span
         )
     never, same = make.const(False), same_item(make, left, right)
+    if node.op not in ("gt", "lt") and (may_be_undefined(left) or may_be_undefined(right)):
+        return _compare_defined(make, node)
     up = binary(make, left, right, never, same, node)
     down = binary(make, right, left, never, same, node)
     outcomes = {
@@ -94,6 +100,29 @@ def _compare(make: NodeFactory, node: Node) -> Node:
     }
     outcome, with_itself = outcomes[node.op]
     return make.where(same, make.const(with_itself), outcome, node.span)
+
+
+def _compare_defined(make: NodeFactory, node: Node) -> Node:
+    """The comparisons that hold at a tie, where a side may be undefined, and then none holds."""
+    left, right = node.args[:2]
+    same = same_item(make, left, right)
+    if node.op == "le":
+        left, right = right, left
+    not_below = binary(make, left, right, make.const(True), same, node)
+    if node.op in ("eq", "ne"):
+        above = binary(make, left, right, make.const(False), same, node)
+        equal = make.and_(not_below, make.not_(above))
+        outcome = equal if node.op == "eq" else make.not_(equal)
+        return make.where(same, make.const(node.op == "eq"), outcome, node.span)
+    return make.where(same, make.const(True), not_below, node.span)
+
+
+def defined(make: NodeFactory, comparison: Node) -> Node:
+    """Whether both sides of a comparison have a value at all; true where that is certain."""
+    sides = [side for side in comparison.args[:2] if may_be_undefined(side)]
+    values = [make("detach", side, kind=side.kind, span=side.span) for side in sides]
+    # only NaN differs from itself
+    return make.and_(*(make("eq", v, v, kind="bool", span=v.span, decided=True) for v in values))
 
 
 def binary(make: NodeFactory, left: Node, right: Node, tie: Node, same: Node, like: Node) -> Node:
@@ -110,7 +139,13 @@ def same_item(make: NodeFactory, left: Node, right: Node) -> Node:
     pairs = [(a, b) for a, b in zip(left.args[1:], right.args[1:], strict=True) if a is not b]
     if any(a.op == b.op == "const" for a, b in pairs):
         return make.const(False)
+    # read either way round, it is the same question
+    pairs = [(b, a) if _comes_first(b, a) else (a, b) for a, b in pairs]
     return make.and_(*(make("eq", a, b, kind="bool", span=left.span) for a, b in pairs))
+
+
+def _comes_first(left: Node, right: Node) -> bool:
+    return left.op == right.op == "index" and left.index.order < right.index.order
 
 
 def _linear_equality(make: NodeFactory, node: Node) -> Node | None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from lossc.compiler.front.properties import remembered
 from lossc.compiler.ir.graph import Graph, rewrite, substitute
 from lossc.compiler.ir.node import Node
+from lossc.compiler.passes.comparisons import is_smooth
 
 
 def inline_decisions(graph: Graph) -> Graph:
-    """Replaces a use of a definition by its body where an argmax would otherwise hide in it.
+    """Replaces a use of a definition by its body where a decision would otherwise hide in it.
 
     Rewrite: predicted[i] == label[i]  ->  (argmax[j] scores[i, j]) == label[i]
     """
@@ -28,8 +29,8 @@ def inline_decisions(graph: Graph) -> Graph:
 
 @remembered
 def escapes(node: Node, of: Callable[[Node], bool]) -> bool:
-    """Whether the winner of an argmax reaches this value as a number that no condition judged."""
-    if node.op == "winner":
+    """Whether a winner, or a live order statistic, is this value: a number that nothing judged."""
+    if node.op == "winner" or (node.op == "sort" and is_smooth(node.args[0])):
         return True
     if node.kind == "bool" or node.op == "iverson" or not node.decided:
         return False

@@ -7,6 +7,7 @@ from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import Graph, rewrite, substitute, topological
 from lossc.compiler.ir.node import Node
 from lossc.compiler.passes.comparisons import is_smooth
+from lossc.compiler.passes.counting import count_where, split_filter
 
 _TURNED = {"gt": "lt", "lt": "gt", "ge": "le", "le": "ge"}
 
@@ -26,11 +27,20 @@ def order_of_scores(graph: Graph) -> Graph:
     """
     make = graph.make
     root = graph.root
-    for node in [n for n in topological([root]) if n.op in _TURNED]:
+    while (node := _compared_order(root)) is not None:
         left, right = node.args
-        if _is_order(left) and not _is_order(right):
+        if not any(map(_is_order, node.args)):  # -sort[i] -x[i] at r, the r-th largest
+            turned = make(
+                _TURNED[node.op],
+                *(_negated(make, side) for side in node.args),
+                kind="bool",
+                span=node.span,
+                decided=True,
+            )
+            root = _replaced(make, root, node, turned)
+        elif _is_order(left):  # of two orders, the other one is next
             root = _replaced(make, root, node, _against_threshold(make, node.op, left, right))
-        elif _is_order(right) and not _is_order(left):
+        else:
             turned = _against_threshold(make, _TURNED[node.op], right, left)
             root = _replaced(make, root, node, turned)
 
@@ -40,8 +50,28 @@ def order_of_scores(graph: Graph) -> Graph:
     return graph.with_root(rewrite(root, make, place))
 
 
+def _compared_order(root: Node) -> Node | None:
+    """A comparison with an order statistic of live values on one side at least."""
+    for node in topological([root]):
+        if node.op in _TURNED and any(map(_is_order, map(_without_sign, node.args))):
+            return node
+    return None
+
+
 def _is_order(node: Node) -> bool:
     return node.op == "sort" and is_smooth(node.args[0])
+
+
+def _without_sign(node: Node) -> Node:
+    return node.args[0] if node.op == "neg" else node
+
+
+def _negated(make: NodeFactory, node: Node) -> Node:
+    if node.op == "neg":
+        return node.args[0]
+    if node.op == "const":
+        return make.const(-node.number, node.span)
+    return make("neg", node, kind=node.kind, span=node.span)
 
 
 def _replaced(make: NodeFactory, root: Node, old: Node, new: Node) -> Node:
@@ -59,12 +89,26 @@ def _against_threshold(make: NodeFactory, op: str, order: Node, threshold: Node)
     # above asks about the items that are not above; at or above about those that are below
     side = "le" if op in ("gt", "le") else "lt"
     below = make(side, body, threshold, kind="bool", span=order.span, decided=True)
-    few = make.reduce("sum", (item,), make.iverson(below), allowed, order.span)
+    few = count_where(make, item, below, allowed, order.span)
     fewer = "lt" if op in ("gt", "ge") else "ge"
     outcome = make(fewer, few, at, kind="bool", span=order.span, decided=True)
-    there = make.reduce("sum", (item,), make.const(1), allowed, order.span)
-    inside = make("le", at, there, kind="bool", span=order.span)
-    return make.and_(make("ge", at, make.const(1), kind="bool", span=order.span), inside, outcome)
+    defined = [_there_is_one(make, side) for side in (order, threshold) if _is_order(side)]
+    return make.and_(*defined, outcome)
+
+
+def _there_is_one(make: NodeFactory, order: Node) -> Node:
+    """Whether the place of an order statistic is one of those that its filter leaves."""
+    _, at, *rest = order.args
+    (index,) = order.bound
+    allowed = rest[0] if rest else make.const(True)
+    item = make.fresh(index, {i.name for i in at.indices})
+    here = {index: make.at_index(item, order.span)}
+    allowed = substitute(allowed, make, here)
+    count = count_where(make, item, make.const(True), allowed, order.span)
+    first = make("ge", at, make.const(1), kind="bool", span=order.span)
+    if at.op == "const":
+        first = make.const(at.number >= 1)
+    return make.and_(first, make("ge", count, at, kind="bool", span=order.span))
 
 
 def _value_at_place(make: NodeFactory, node: Node) -> Node:
@@ -84,8 +128,10 @@ def _value_at_place(make: NodeFactory, node: Node) -> Node:
         (here,),
         node.span,
     )
-    before = make.reduce("sum", (rival,), make.iverson(lower), other_allowed, node.span)
+    before = count_where(make, rival, lower, other_allowed, node.span)
     standing = make.arithmetic("add", before, make.const(1))
     here_it_is = make("eq", standing, at, kind="bool", span=node.span, decided=True)
-    weighted = make.arithmetic("mul", make.iverson(here_it_is), body, node.span)
-    return make.reduce("sum", (index,), weighted, allowed, node.span)
+    fixed, live = split_filter(make, allowed)
+    chosen = make.iverson(make.and_(live, here_it_is))
+    weighted = make.arithmetic("mul", chosen, body, node.span)
+    return make.reduce("sum", (index,), weighted, fixed, node.span)

@@ -7,6 +7,7 @@ from lossc.compiler.ir.graph import substitute, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
 
 Context = frozenset[Node]  # fixed conditions that all hold
+MOST_CONTEXTS, MOST_CONDITIONS = 12, 24  # of one node; what goes beyond is not told apart
 
 
 def demands(root: Node, make: NodeFactory) -> dict[Node, list[Context]]:
@@ -22,7 +23,10 @@ def demands(root: Node, make: NodeFactory) -> dict[Node, list[Context]]:
             for arg, passed in _passed(node, context, make):
                 # a definition has no free indices: its contexts speak of those that it binds
                 own = {*arg.indices, *arg.bound} if arg.op == "define" else set(arg.indices)
-                _absorb(needed[arg], frozenset(c for c in passed if set(c.indices) <= own))
+                kept = [c for c in passed if set(c.indices) <= own]
+                if len(kept) > MOST_CONDITIONS:
+                    kept = []
+                _absorb(needed[arg], frozenset(kept))
     return needed
 
 
@@ -31,6 +35,8 @@ def _absorb(contexts: list[Context], new: Context) -> None:
     if any(old <= new for old in contexts):
         return
     contexts[:] = [old for old in contexts if not new <= old] + [new]
+    if len(contexts) > MOST_CONTEXTS:  # their number may double with every definition
+        contexts[:] = [frozenset.intersection(*contexts)]
 
 
 def _passed(node: Node, context: Context, make: NodeFactory) -> list[tuple[Node, Context]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import rewrite, substitute, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
+from lossc.compiler.passes.comparisons import defined
 from lossc.compiler.refactor.demand import Context, demands
+from lossc.compiler.refactor.pairs import condition_key as _key
+from lossc.compiler.refactor.pairs import find_twin, mirror_pair
 from lossc.compiler.refactor.split import split_by_filter
+from lossc.compiler.refactor.split_sums import split_for_signs
 from lossc.compiler.symbolic.atoms import Signs
 from lossc.compiler.symbolic.directions import directions
 
@@ -22,18 +26,24 @@ class Family:
             is known.
         stored: Where a comparison exists: it is needed, it is not of an item with itself, and its
             mirror image is not stored already.
-        conditions: The filters under which it is needed; their conjunction, if there is one
-            context.
+        contexts: The filters under which it is needed; any one of them is enough.
         mirrored: The two indices whose exchange gives the mirror image, which is read as its
             complement.
+        countable: The mirrored indices that may be counted over.
         direction: +1 if the metric never falls when a comparison is won, 0 if that is not known.
+        twin: The same comparison read the other way round, where the metric uses both:
+            ``[x[j] > x[i]]`` beside ``[x[i] > x[j]]``.
+        pair: The two indices whose exchange gives the twin.
     """
 
     binary: Node
     stored: Node
-    conditions: Context | None
+    contexts: tuple[Context, ...]
     mirrored: tuple[Index, Index] | None
     direction: int
+    countable: tuple[Index, ...] = ()
+    twin: Node | None = None
+    pair: tuple[Index, Index] | None = None
 
     @property
     def left(self) -> Node:
@@ -59,6 +69,7 @@ def find_families(
     """
     needed = demands(root, make)
     root = split_by_filter(root, make, needed)
+    root = split_for_signs(root, make, signs)
     needed = demands(root, make)
     root = _drop_impossible_self_comparisons(root, make, needed)
     needed = demands(root, make)
@@ -66,14 +77,31 @@ def find_families(
     turned: dict[Node, Node] = {}
     families: list[Family] = []
     for node in topological([root]):
-        if node.op != "binary":
+        if node.op != "binary" or node in turned:
             continue
         way = ways.get(node, 0) * (1 if larger_is_better else -1)
-        oriented = _flipped(make, node) if way < 0 else node
-        turned[node] = make.not_(oriented) if way < 0 else oriented
-        families.append(_family(make, oriented, needed[node], abs(way)))
+        found = find_twin(make, node, needed)
+        if found is not None:
+            twin, pair = found
+            if ways.get(twin, 0) != ways.get(node, 0):
+                way = 0
+            turned[twin], second = _oriented(make, twin, way)
+        turned[node], first = _oriented(make, node, way)
+        family = _family(make, first, needed[node], abs(way))
+        if found is not None:
+            family = replace(family, mirrored=None, twin=second, pair=pair)
+        families.append(family)
     root = rewrite(root, make, lambda node: turned.get(node))
     return root, tuple(families)
+
+
+def _oriented(make: NodeFactory, node: Node, way: int) -> tuple[Node, Node]:
+    """A comparison in terms of one that never hurts to win, and the latter."""
+    if way >= 0:
+        return node, node
+    flipped = _flipped(make, node)
+    # what is not stored is lost, and so is a comparison with an undefined value, either way round
+    return make.and_(defined(make, node), make.not_(flipped)), flipped
 
 
 def _flipped(make: NodeFactory, node: Node) -> Node:
@@ -86,24 +114,21 @@ def _family(make: NodeFactory, node: Node, contexts: list[Context], way: int) ->
     same = node.args[3]
     own = set(node.indices)
     needed = make.or_(*(make.and_(*_in_order(c)) for c in contexts))
-    mirror = _mirror_indices(make, node)
-    conditions = contexts[0] if len(contexts) == 1 else None
-    if conditions is not None:
-        conditions = frozenset(c for c in conditions if set(c.indices) <= own)
-    if mirror is not None:
-        mirror = _mirror_rows(make, conditions, mirror)
+    kept = tuple(frozenset(c for c in context if set(c.indices) <= own) for context in contexts)
+    mirror = mirror_pair(make, node, kept)
     if mirror is None:
-        return Family(node, make.and_(needed, make.not_(same)), conditions, None, way)
-    p, q = mirror
-    swap = {p: make.at_index(q), q: make.at_index(p)}
-    opposite = substitute(needed, make, swap)
+        return Family(node, make.and_(needed, make.not_(same)), kept, None, way)
+    (p, q), countable = mirror
+    opposite = substitute(needed, make, {p: make.at_index(q), q: make.at_index(p)})
     first = make("lt", make.at_index(p), make.at_index(q), kind="bool")
     if opposite is needed or _same_set(needed, opposite):
-        stored = make.and_(needed, first)
+        apart = make("ne", make.at_index(p), make.at_index(q), kind="bool")
+        rest = (c for c in conjuncts(needed) if _key(c) != _key(apart))  # p < q says it already
+        stored = make.and_(*rest, first)
     else:
         unequal = make("ne", make.at_index(p), make.at_index(q), kind="bool")
         stored = make.and_(needed, unequal, make.or_(first, make.not_(opposite)))
-    return Family(node, stored, conditions, mirror, way)
+    return Family(node, stored, kept, (p, q), way, countable)
 
 
 def _in_order(context: Context) -> list[Node]:
@@ -111,54 +136,7 @@ def _in_order(context: Context) -> list[Node]:
 
 
 def _same_set(left: Node, right: Node) -> bool:
-    return set(conjuncts(left)) == set(conjuncts(right))
-
-
-def _mirror_indices(make: NodeFactory, node: Node) -> tuple[Index, Index] | None:
-    """The two indices that a comparison by ``beats`` is antisymmetric in."""
-    left, right, tie, same = node.args
-    if tie.op == "const" or same.op != "eq":
-        return None
-    if not all(side.op == "index" for side in same.args):
-        return None
-    p, q = (side.index for side in same.args)
-    if p.extent != q.extent or p == q:
-        return None
-    swap = {p: make.at_index(q), q: make.at_index(p)}
-    if substitute(left, make, swap) is not right or substitute(right, make, swap) is not left:
-        return None
-    return (p, q) if p.order < q.order else (q, p)
-
-
-def _mirror_rows(
-    make: NodeFactory, conditions: Context | None, mirror: tuple[Index, Index]
-) -> tuple[Index, Index] | None:
-    """The two mirrored indices as (row, column), if each pair may be stored once.
-
-    Reading a stored pair the other way round enters it in the other row. That is right if this
-    row, where it is needed at all, needs that entry: what is asked of the column must be asked of
-    the row as well, and what is asked of both must hold both ways round.
-    """
-    if conditions is None:
-        return None
-    p, q = mirror
-    swap = {p: make.at_index(q), q: make.at_index(p)}
-    known = {_key(c) for c in conditions}
-    swapped = {c: substitute(c, make, swap) for c in conditions}
-    if any(make.not_(turned) in conditions for turned in swapped.values()):
-        return None  # X(p) and not X(q): a pair and its mirror image are never both needed
-    for row, column in ((p, q), (q, p)):
-        asked = [c for c in conditions if column in c.indices]
-        if all(_key(swapped[c]) in known for c in asked):
-            return row, column
-    return None
-
-
-def _key(condition: Node) -> object:
-    """Equal for conditions that mean the same: the sides of an equality have no order."""
-    if condition.op in ("eq", "ne"):
-        return condition.op, frozenset(condition.args)
-    return condition
+    return {_key(c) for c in conjuncts(left)} == {_key(c) for c in conjuncts(right)}
 
 
 def _drop_impossible_self_comparisons(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lossc.compiler.ir.factory import NodeFactory
-from lossc.compiler.ir.graph import rewrite
+from lossc.compiler.ir.graph import rewrite, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
 from lossc.compiler.refactor.families import Family
+from lossc.compiler.refactor.pairs import condition_key
 from lossc.compiler.symbolic.atoms import Signs
 from lossc.compiler.symbolic.linear import linear_form
 
@@ -24,17 +25,24 @@ class Use:
     with_itself: bool | None = None
 
 
-def find_use(
-    node: Node, families: tuple[Family, ...], make: NodeFactory, signs: Signs
-) -> Use | None:
+def readings_of(families: tuple[Family, ...]) -> frozenset[Node]:
+    """Every comparison of the families, and those that are read the other way round."""
+    both = (binary for family in families for binary in (family.binary, family.twin))
+    return frozenset(binary for binary in both if binary is not None)
+
+
+def find_use(node: Node, readings: frozenset[Node], make: NodeFactory, signs: Signs) -> Use | None:
     """How a reduction uses binaries, if it does so directly; ``None`` for any other node."""
     if node.op in ("any", "all"):
         return _literal(node.args[0])
     if node.op not in ("sum", "mean"):
         return None
+    inside = [n for n in topological([node.args[0]]) if n in readings]
+    asked = [binary for binary in inside if set(binary.indices) & set(node.bound)]
+    if not asked:
+        return None
     body = _opened(node.args[0], make)
-    binaries = [family.binary for family in families]
-    literals = {make.iverson(b): b for b in binaries if set(b.indices) & set(node.bound)}
+    literals = {make.iverson(binary): binary for binary in asked}
     negations = {make.iverson(make.not_(b)): i for i, b in literals.items()}
     body = rewrite(
         body,
@@ -103,21 +111,40 @@ def raw_binaries(root: Node, direct: set[Node]) -> Iterator[Node]:
                 stack.append(arg)
 
 
-def shared_columns(family: Family, direct: dict[Node, Use]) -> tuple[Index, ...]:
-    """The axes that all uses add up, if each adds up exactly the comparisons that are stored."""
-    uses = [(node, use) for node, use in direct.items() if family.binary in use.binaries]
+def shared_columns(
+    family: Family, direct: Mapping[Node, list[tuple[Node, Use]]]
+) -> tuple[Index, ...]:
+    """The axes that all uses add up, if each adds up exactly the comparisons that are stored.
+
+    Args:
+        family: The comparisons.
+        direct: The direct uses of each comparison.
+    """
     columns = set(family.binary.indices)
+    if family.mirrored is not None:
+        columns &= set(family.countable)
+    uses = list(direct.get(family.binary, []))
+    if family.twin is not None:
+        uses += direct.get(family.twin, [])
     for node, _ in uses:
         columns &= set(node.bound)
-    if family.mirrored is not None:
-        columns &= {family.mirrored[1]}
-    if not columns or family.conditions is None:
+    if family.mirrored is not None and len(columns) > 1:
         return ()
-    wanted = {c for c in family.conditions if set(c.indices) & columns}
+    if family.pair is not None and len(columns & set(family.pair)) != 1:
+        return ()
+    if family.pair is not None:
+        columns &= set(family.pair)
+    wanted = {_asked(context, columns) for context in family.contexts}
+    if not columns or len(wanted) != 1:
+        return ()
     for node, use in uses:
         where = conjuncts(node.args[1]) if len(node.args) > 1 else ()
-        if {c for c in where if set(c.indices) & columns} != wanted:
+        if _asked(where, columns) not in wanted:
             return ()
         if any(set(c.indices) & columns for c in use.coefficients):
             return ()
     return tuple(index for index in family.binary.indices if index in columns)
+
+
+def _asked(conditions: Iterable[Node], columns: set[Index]) -> frozenset[object]:
+    return frozenset(condition_key(c) for c in conditions if set(c.indices) & columns)

@@ -9,22 +9,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lossc.compiler.front.properties import may_be_undefined
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import rebuild, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
 from lossc.compiler.refactor.families import Family
 from lossc.compiler.refactor.fixed_sums import count_of, fixed_sum
-from lossc.compiler.refactor.row_uses import Use, find_use, raw_binaries, shared_columns
+from lossc.compiler.refactor.row_uses import (
+    Use,
+    find_use,
+    raw_binaries,
+    readings_of,
+    shared_columns,
+)
 from lossc.compiler.symbolic.atoms import Signs
 
 
 @dataclass(frozen=True)
 class RowFamily:
-    """A family with its axes: ``rows`` first, then the ``columns`` that are counted away."""
+    """A family with its axes: ``rows`` first, then the ``columns`` that are counted away.
+
+    Args:
+        family: The comparisons.
+        rows: The metric needs one count for each of their values.
+        columns: What the counts are over; none in the dense form.
+        both_ways: Whether it needs the counts over the rows, one for each column, as well.
+    """
 
     family: Family
     rows: tuple[Index, ...]
     columns: tuple[Index, ...]
+    both_ways: bool = False
 
     @property
     def axes(self) -> tuple[Index, ...]:
@@ -48,40 +63,58 @@ def count_rows(
         signs: What is known of leaves.
         dense: Keep every binary, even where counts would do.
     """
+    readings = readings_of(families)
     direct = (
         {}
         if dense
-        else {n: use for n in topological([root]) if (use := find_use(n, families, make, signs))}
+        else {n: use for n in topological([root]) if (use := find_use(n, readings, make, signs))}
     )
+    by_reading: dict[Node, list[tuple[Node, Use]]] = {}
+    for node, found in direct.items():
+        for binary in found.binaries:
+            by_reading.setdefault(binary, []).append((node, found))
     raw = set(raw_binaries(root, set(direct)))
     counted: list[RowFamily] = []
     for family in families:
-        columns = () if family.binary in raw else shared_columns(family, direct)
+        single = family.binary in raw or family.twin in raw
+        columns = () if single else shared_columns(family, by_reading)
         counted.append(_axes(family, columns))
     by_binary = {row.family.binary: (number, row) for number, row in enumerate(counted)}
+    twins = {row.family.twin: (number, row) for number, row in enumerate(counted)}
+    by_binary |= {twin: found for twin, found in twins.items() if twin is not None}
     done: dict[Node, Node] = {}
     for node in topological([root]):
         use = direct.get(node)
         if use is not None and all(by_binary[b][1].columns for b in use.binaries):
             done[node] = _count(node, use, by_binary, make)
         elif node.op == "binary":
-            done[node] = _single(make, *by_binary[node])
+            done[node] = _single(make, *by_binary[node], node)
         else:
             done[node] = rebuild(make, node, tuple(done[arg] for arg in node.args))
     return done[root], tuple(counted)
 
 
-def _single(make: NodeFactory, number: int, row: RowFamily) -> Node:
-    won = _ones(make, number, row)
+def _single(make: NodeFactory, number: int, row: RowFamily, node: Node) -> Node:
+    won = _ones(make, number, row, node)
     return make("gt", won, make.const(0), kind="bool", span=row.family.binary.span, decided=True)
 
 
-def _ones(make: NodeFactory, number: int, row: RowFamily) -> Node:
+def _ones(make: NodeFactory, number: int, row: RowFamily, reading: Node) -> Node:
+    """How many comparisons of a row are won; read the other way round: of those against it."""
+    letters, against = row.rows, False
+    if reading is row.family.twin:
+        assert row.family.pair is not None
+        p, q = row.family.pair
+        against = bool(row.columns)
+        if not against:  # single bits: the pair in the other order
+            letters = tuple(q if i is p else p if i is q else i for i in letters)
     return make(
         "ones",
         family=number,
+        letters=letters,
+        against=against,
         kind="int",
-        indices=row.rows,
+        indices=letters,
         live=True,
         decided=True,
         span=row.family.binary.span,
@@ -101,6 +134,10 @@ def _axes(family: Family, columns: tuple[Index, ...]) -> RowFamily:
             if columns
             else RowFamily(family, (*others, p, q), ())
         )
+    if family.pair is not None and columns:
+        others = tuple(index for index in rows if index not in family.pair)
+        (row,) = (index for index in family.pair if index not in columns)
+        return RowFamily(family, (*others, row), columns, both_ways=True)
     return RowFamily(family, rows, columns)
 
 
@@ -118,7 +155,13 @@ def _count(
         negative = coefficient.op == "const" and coefficient.number < 0
         if negative:
             coefficient = make.const(-coefficient.number)
-        won = make.arithmetic("mul", coefficient, _ones(make, number, row), node.span)
+        counted = _ones(make, number, row, binary)
+        won = make.arithmetic("mul", coefficient, counted, node.span)
+        if may_be_undefined(coefficient):  # a sum over nothing is 0, whatever it would be times
+            there = make.and_(where, make.not_(binary.args[3]))
+            size = count_of(make, row.columns, there, node.span)
+            some = make("gt", size, make.const(0), kind="bool", span=node.span)
+            won = make.where(some, won, make.const(0), node.span)
         # what the family's own filters say is in its counts; the rest of the filter is not
         foreign = (c for c in conjuncts(where) if not set(c.indices) <= set(binary.indices))
         part = make.reduce("sum", rest, won, make.and_(*foreign), node.span)
@@ -138,7 +181,7 @@ def _count_literal(
 ) -> Node:
     """All and any over one family: every row has all, or some, of its comparisons won."""
     number, row = by_binary[use.binaries[0]]
-    won = _ones(make, number, row)
+    won = _ones(make, number, row, use.binaries[0])
     same = row.family.binary.args[3]
     rest = tuple(index for index in node.bound if index not in row.columns)
 

@@ -14,7 +14,8 @@ class Signs:
     """Signs of nodes, by construction; ``unknown`` where nothing follows."""
 
     def __init__(self, spec: sx.Spec, params: Mapping[str, int | float | str]):
-        self.ranges = {p.name.id: p.range for p in spec.params}
+        self.ranges = {each.name.id: each.range for each in spec.params}
+        self.inputs = {each.name.id: each.kind.range for each in spec.inputs}
         self.params = params
         self._known: dict[Node, Sign] = {}
 
@@ -44,18 +45,20 @@ class Signs:
                     return "unknown"
                 return "positive" if value > 0 else "nonnegative" if value == 0 else "unknown"
             case "param":
-                return self._param(node.name)
+                return _within(self.ranges.get(node.name))
             case "index":
                 low = node.index.extent.low
                 return "positive" if low > 0 else "nonnegative" if low == 0 else "unknown"
             case "dim" | "iverson" | "abs" | "ones" | "sqrt" | "sigmoid" | "relu" | "softplus":
                 return "nonnegative"
-            case "exp":
+            case "exp" | "rank":
                 return "positive"
             case "at":
                 array = node.args[0]
                 if array.op == "define":
                     return self.of(array)
+                if array.op == "input" and array.kind == "real":
+                    return _within(self.inputs.get(array.name))
                 return "nonnegative" if array.kind == "bool" else "unknown"
             case "define" | "detach":
                 return self.of(node.args[0])
@@ -116,10 +119,11 @@ class Signs:
             else "positive"
         )
 
-    def _param(self, name: str) -> Sign:
-        bounds = self.ranges.get(name)
-        if bounds is None:
-            return "unknown"
-        if bounds.low > 0 or (bounds.low == 0 and not bounds.closed_low):
-            return "positive"
-        return "nonnegative" if bounds.low == 0 else "unknown"
+
+def _within(bounds: sx.Range | None) -> Sign:
+    """The sign of what lies in a declared range."""
+    if bounds is None:
+        return "unknown"
+    if bounds.low > 0 or (bounds.low == 0 and not bounds.closed_low):
+        return "positive"
+    return "nonnegative" if bounds.low == 0 else "unknown"

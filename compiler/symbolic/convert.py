@@ -30,6 +30,7 @@ class Symbols:
     def __init__(self, signs: Signs):
         self.signs = signs
         self.symbols: dict[Node, sympy.Symbol] = {}
+        self._expressions: dict[Node, sympy.Expr] = {}
 
     def leaf(self, node: Node) -> sympy.Symbol:
         if node not in self.symbols:
@@ -42,6 +43,11 @@ class Symbols:
 
     def expression(self, node: Node) -> sympy.Expr:
         """The sympy expression of the arithmetic at the top of ``node``."""
+        if node not in self._expressions:
+            self._expressions[node] = self._converted(node)
+        return self._expressions[node]
+
+    def _converted(self, node: Node) -> sympy.Expr:
         if node.op == "const" and not isinstance(node.value, (str, bool)):
             return (
                 sympy.nsimplify(node.value)
@@ -85,3 +91,22 @@ class Symbols:
 
 
 ARITHMETIC = frozenset(_MAKE)
+
+
+def written_size(root: Node, most: int) -> int:
+    """How many operations the arithmetic at the top of ``root`` has written out, ``most`` at most.
+
+    Shared parts count as often as they occur, as they do in a polynomial.
+    """
+    sizes: dict[Node, int] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        below = node.args if node.op in ARITHMETIC else ()
+        missing = [arg for arg in below if arg not in sizes]
+        if missing:
+            stack.extend(missing)
+            continue
+        sizes[node] = min(1 + sum(sizes[arg] for arg in below), most)
+        stack.pop()
+    return sizes[root]

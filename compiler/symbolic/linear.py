@@ -9,7 +9,9 @@ import sympy
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Node
 from lossc.compiler.symbolic.atoms import Signs
-from lossc.compiler.symbolic.convert import Symbols
+from lossc.compiler.symbolic.convert import Symbols, written_size
+
+MOST_WRITTEN = 400  # operations that are handed to sympy
 
 
 def linear_form(
@@ -26,6 +28,8 @@ def linear_form(
     Returns:
         The constant and the coefficient of each literal that occurs, none of which is decided.
     """
+    if written_size(body, MOST_WRITTEN) == MOST_WRITTEN:
+        return None
     symbols = Symbols(signs)
     variables = {literal: symbols.leaf(literal) for literal in literals}
     expression = symbols.expression(body)

@@ -15,6 +15,7 @@ from lossc.commands.options import (
     Param,
     Reference,
     Seed,
+    Specs,
     Squash,
     Step,
     parse_params,
@@ -34,11 +35,12 @@ def compile_spec(
     interpolation: Interpolation = None,
     squash: Squash = None,
     seed: Seed = 0,
+    folders: Specs = None,
 ) -> None:
     """Check and validate a spec, and write its loss as a module that needs only torch."""
     if output is not None:
         check_writable(output, (".py",), "--output")
-    choices = Choices(parse_params(param), step, interpolation, squash, seed)
+    choices = Choices(parse_params(param), step, interpolation, squash, seed, tuple(folders or ()))
     source = choices.compile(spec).source()
     if output is None:
         typer.echo(source.encode(), nl=False)  # Python source is UTF-8, whatever the terminal is

@@ -17,6 +17,7 @@ from lossc.commands.options import (
     Json,
     Param,
     Seed,
+    Specs,
     Squash,
     Step,
     parse_params,
@@ -53,23 +54,29 @@ def explain(
     interpolation: Interpolation = None,
     squash: Squash = None,
     seed: Seed = 0,
+    folders: Specs = None,
     as_json: Json = False,
 ) -> None:
     """Show how a spec was refactored into its four stages, or what an error code means."""
     if graph is not None:
         check_writable(graph, (".svg", ".mmd", ".dot"), "--graph")
-    choices = Choices(parse_params(param), step, interpolation, squash, seed)
+    choices = Choices(parse_params(param), step, interpolation, squash, seed, tuple(folders or ()))
     if _explain_rule(subject, as_json):
         return
     compiled = choices.compile(subject)
     if as_json:
-        print_json({"spec": compiled.spec.name.id, "stages": compiled.stages.as_dict()})
+        from lossc.compiler.uses.expand import origins
+
+        stages, used = compiled.stages.as_dict(), origins(compiled.spec)
+        print_json({"spec": compiled.spec.name.id, "stages": stages, "uses": used})
     elif how is Format.TEXT:
         print(compiled.stages)
+        _tell_origins(compiled)
     else:
         columns = ("stage", "name", "expression", "condition", "count", "ties", "where")
         rows = ([row[column] for column in columns] for row in compiled.stages.rows())
         print_table(columns, rows, title=compiled.spec.name.id)
+        _tell_origins(compiled)
     if graph is not None:
         _draw(compiled, graph)
 
@@ -91,6 +98,14 @@ def _explain_rule(subject: str, as_json: bool) -> bool:
     else:
         print(f"{rule.code} [{name}]: {rule.title}\n\n{rule.explanation}")
     return True
+
+
+def _tell_origins(compiled: CompiledLoss) -> None:
+    """Which names come from specs that this one uses."""
+    from lossc.compiler.uses.expand import origins
+
+    for file, names in origins(compiled.spec).items():
+        print(f"from {file}: {', '.join(names)}")
 
 
 def _draw(compiled: CompiledLoss, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -32,6 +33,14 @@ Squash = Annotated[
     str | None,
     typer.Option(metavar="CHOICE", help="Bounds the scores before they are compared: 'sigmoid'."),
 ]
+Specs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--specs",
+        metavar="DIR",
+        help="A folder with specs of your own, searched first; may be repeated, or LOSSC_SPECS.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is sampled.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures for programs.")]
 
@@ -45,6 +54,7 @@ class Choices:
     interpolation: str | None
     squash: str | None
     seed: int
+    folders: tuple[Path, ...] = ()
 
     def compile(self, reference: str) -> CompiledLoss:
         """``reference`` compiled with these options.
@@ -61,6 +71,7 @@ class Choices:
             interpolation=self.interpolation,
             squash=self.squash,
             seed=self.seed,
+            folders=self.folders,
         )
 
 

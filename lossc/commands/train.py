@@ -9,7 +9,7 @@ import typer
 
 from lossc.commands.guard import fail
 from lossc.commands.list import print_tasks
-from lossc.commands.options import Interpolation, Json, Squash, Step
+from lossc.commands.options import Interpolation, Json, Specs, Squash, Step
 
 # What the extra `train` installs, by import name.
 TRAIN_PACKAGES = frozenset(
@@ -42,6 +42,14 @@ Quick = Annotated[bool, typer.Option("--quick", help="A short run, for a laptop.
 Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where logs and checkpoints go. [runs/TASK]")
 ]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="NAME=FILE",
+        help="An input that is the same for every batch: a .npy or .csv file; may be repeated.",
+    ),
+]
 ListTasks = Annotated[bool, typer.Option("--list", help="List the tasks and leave.")]
 
 
@@ -59,6 +67,8 @@ def train(
     step: Step = None,
     interpolation: Interpolation = None,
     squash: Squash = None,
+    folders: Specs = None,
+    constants: Inputs = None,
     as_json: Json = False,
     list_tasks: ListTasks = False,
 ) -> None:
@@ -88,6 +98,8 @@ def train(
             step=step,
             interpolation=interpolation,
             squash=squash,
+            folders=tuple(folders or ()),
+            inputs=_files(constants or []),
         )
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -96,3 +108,14 @@ def train(
         fail(f"training needs '{missing}', which is not installed: pip install 'lossc[train]'")
     if code:
         raise typer.Exit(code)
+
+
+def _files(pairs: list[str]) -> dict[str, Path]:
+    """``cost=table.csv`` by name."""
+    files = {}
+    for pair in pairs:
+        name, sign, path = pair.partition("=")
+        if not sign or not name.isidentifier() or not path or name in files:
+            raise typer.BadParameter(f"'{pair}' is not NAME=FILE", param_hint="--input")
+        files[name] = Path(path)
+    return files

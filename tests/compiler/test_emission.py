@@ -22,10 +22,25 @@ from lossc.compiler.emit.text import docstring, quoted
 
 NAMES = specs.names()
 
+#: Whose text is reviewed: of every form of a metric, with every source of the best configuration.
+REVIEWED = (
+    *("accuracy", "top_k_accuracy", "macro_f1", "precision", "average_precision", "auroc"),
+    *("interpolated_average_precision", "precision_at_k", "reciprocal_rank", "ndcg"),
+    *("mean_iou", "pckh", "bce", "anchor_bce"),
+)
+
+
+class Library(dict):
+    """The bundled specs, each compiled when a test first asks for it."""
+
+    def __missing__(self, name):
+        self[name] = compile_spec(name)
+        return self[name]
+
 
 @pytest.fixture(scope="module")
 def compiled():
-    return {name: compile_spec(name) for name in NAMES}
+    return Library()
 
 
 def batch_of(one, kind="random", seed=2):
@@ -35,19 +50,19 @@ def batch_of(one, kind="random", seed=2):
     return {k: v.float() if v.is_floating_point() else v for k, v in batch.inputs.items()}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REVIEWED)
 def test_source_is_reviewed_text(compiled, golden, name):
     golden(f"modules/{name}.py", compiled[name].source())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REVIEWED)
 def test_stages_are_reviewed_text(compiled, golden, name):
     golden(f"stages/{name}.txt", str(compiled[name].stages) + "\n")
 
 
 def test_sources_are_formatted_and_lint_clean(compiled, root, tmp_path):
-    for name, one in compiled.items():
-        (tmp_path / f"{name}.py").write_text(one.source(), encoding="utf-8")
+    for name in NAMES:
+        (tmp_path / f"{name}.py").write_text(compiled[name].source(), encoding="utf-8")
     for command in (["format", "--check"], ["check"]):
         done = subprocess.run(
             [
@@ -149,7 +164,7 @@ TRACER_NOISE = pytest.mark.filterwarnings("ignore:.*should not be instantiated")
 
 
 @TRACER_NOISE
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REVIEWED)
 def test_torch_compile_takes_the_whole_graph(compiled, name):
     one = compiled[name]
     loss = one.loss().eval()

@@ -303,9 +303,9 @@ def test_what_is_refused(name):
 
 
 def test_a_best_that_is_not_known_asks_for_truth():
-    error = refused(
-        BINARY + "evaluate mean[i] [[score[i] > 0] == [relevant[i]]] else 0", "unknown-best"
-    )
+    """Neither signs nor ideal scores say how many should pass: half of them is best."""
+    metric = "let m = count[i | score[i] > 0]\nevaluate (m - 1) * (n - m) / (1 + n)"
+    error = refused(BINARY + metric, "unknown-best")
     assert "truth" in str(error)
 
 

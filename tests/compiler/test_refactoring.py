@@ -42,7 +42,7 @@ def test_pairs_within_a_group_are_mirrored():
 
 
 def empty_inputs(spec):
-    sizes = {"n": 0, "p": 3, "k": 2, "h": 2, "w": 2}
+    sizes = {"n": 0, "p": 3, "k": 2, "d": 2, "h": 2, "w": 2}
     inputs = {}
     for entry in spec.inputs:
         shape = [sizes[d.size] if isinstance(d.size, str) else d.size for d in entry.kind.dims]

@@ -21,7 +21,7 @@ YAML = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 def test_dsl_examples(example: str) -> None:
     words = set(re.findall(r"^\w+", example, re.MULTILINE))
     if "spec" not in words:
-        example = f"spec example\n{example}"
+        example = f"spec shown\n{example}"
     if "input" not in words:
         example += "\ninput x: real[n]"
     if not words & set(GOALS):

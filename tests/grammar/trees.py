@@ -5,6 +5,7 @@ One seed makes one tree: strategies nested as deeply as the grammar would take h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -100,11 +101,13 @@ class Trees:
         return ast.Dim(self.random.choice(["n", "p", 2]), SPAN)
 
     def kind(self) -> ast.Kind:
+        below = self.maybe(self.dim)
         return ast.Kind(
             type=self.random.choice(["real", "int", "bool"]),
             target=self.random.choice([True, False]),
             dims=self.some(self.dim, 0, 2),
-            below=self.maybe(self.dim),
+            below=below,
+            range=None if below else self.maybe(self.range),
             ignore=self.maybe(self.name),
             default=self.maybe(self.literal),
             span=SPAN,
@@ -114,6 +117,16 @@ class Trees:
         low, high = (self.random.choice([float("inf"), 0.0, 1.0, -0.5, 1e-9, 1e20]) for _ in "ab")
         closed = (self.random.choice([True, False]) for _ in "ab")
         return ast.Range(-low, high, *closed, SPAN)
+
+    def array(self, depth: int = 3) -> Any:
+        if depth == 0 or self.random.random() < 0.3:
+            return self.random.choice([self.literal(), self.number(), math.inf, -math.inf])
+        return self.some(lambda: self.array(depth - 1), 0, 3)
+
+    def example(self) -> ast.Example:
+        given = {name.id: (name, self.array()) for name in self.some(self.name, 1, 3)}
+        value = self.random.choice([self.number(), -self.number(), math.inf, -math.inf])
+        return ast.Example(tuple(given.values()), value, SPAN)
 
     def option(self, depth: int = 2) -> ast.Option:
         nested = self.literal if depth == 0 else lambda: self.option(depth - 1)
@@ -157,6 +170,7 @@ class Trees:
             goal=ast.Goal(goal, self.expression(3), SPAN),
             surrogates=self.named("slot", lambda n: ast.Surrogate(n, self.option(), SPAN)),
             schedules=self.some(lambda: ast.Schedule(self.option(), SPAN), 0, 2),
+            examples=self.some(self.example, 0, 2),
             span=SPAN,
         )
 

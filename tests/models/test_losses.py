@@ -81,6 +81,7 @@ def test_options_in_the_text(built):
             "squash": "sigmoid",
             "transform": "log",
             "seed": 7,
+            "folders": (),
         },
     )
 

@@ -1,9 +1,10 @@
 """The loss of the spec `accuracy`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 ced563179d974c45):
+This file needs torch and nothing else. The spec (sha256 0b9cff24022c17ac):
 
     spec accuracy
-    doc "Top-1 accuracy of a multi-class classifier."
+    doc "Top-1 accuracy of a multi-class classifier. Of tied classes the first is predicted; 0 on an
+        empty batch."
     source "Liu, Wang and Deng, A Unified Framework of Surrogate Loss by Refactoring and
         Interpolation (ECCV 2020), section 4.4"
 
@@ -17,13 +18,18 @@ This file needs torch and nothing else. The spec (sha256 ced563179d974c45):
     surrogate step sigmoid(temperature = 1)
     surrogate interpolation idw(good = 16, bad = 16, nearby = 16)
 
+    example scores = [[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.3, 0.6], [0.5, 0.2, 0.3]],
+        label = [0, 1, 2, 2]
+        gives 0.5
+
 Its stages:
 
     score       scores: real[n, p]
     comparison  c1 = scores[i, label[i]] - scores[i, j]   (where j != label[i]; n * (p - 1) of them)
     binary      wins1[i] = sum[j] [c1 > 0]   (a tie is won where label[i] < j)
     metric      evaluate = mean[i] [wins1[i] == p - 1] else 0
-    form        row-count; best configuration: every comparison won (by sign propagation)
+    form        row-count (rows: a target against the others; O(n p))
+    best        every comparison won (by sign propagation)
     surrogate   sigmoid + idw (temperature=1.0)
 """
 
@@ -320,6 +326,8 @@ class Family(NamedTuple):
         tie: The binary at equal scores: a bool, or a tensor that broadcasts to ``stored``.
         columns: How many trailing axes the metric only counts over.
         mirrored: Whether the last two axes are the same items, stored once for both directions.
+        both_ways: Whether the last two axes are the same items and the comparisons won against
+            each of them are counted as well, beside those that it wins.
     """
 
     left: Tensor
@@ -328,6 +336,7 @@ class Family(NamedTuple):
     tie: Tensor | bool
     columns: int
     mirrored: bool
+    both_ways: bool = False
 
 
 def row_shape(family: Family) -> tuple[int, ...]:
@@ -346,6 +355,12 @@ def layout(family: Family) -> tuple[int, int]:
     return rows, columns
 
 
+def count_of_rows(family: Family) -> int:
+    """How many counts of a family the metric takes."""
+    rows, _ = layout(family)
+    return 2 * rows if family.both_ways else rows
+
+
 def binaries_of(family: Family) -> Tensor:
     """The hard binaries of a family; False where nothing is stored."""
     won = (family.left > family.right) | ((family.left == family.right) & family.tie)
@@ -360,7 +375,8 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         binaries: ``[..., *rows, *columns]``, bool.
 
     Returns:
-        ``[..., R]``, int64, the rows flattened.
+        ``[..., R]``, int64, the rows flattened; behind them the counts of the columns, where the
+        family is counted both ways.
     """
     stored = family.stored
     won = binaries & stored
@@ -368,19 +384,27 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         won = won | (stored & ~binaries).transpose(-1, -2)
     lead = won.shape[: won.ndim - stored.ndim]
     rows, columns = layout(family)
-    return won.reshape((*lead, rows, columns)).sum(-1)
+    wins = won.reshape((*lead, rows, columns)).sum(-1)
+    if family.both_ways:
+        against = won.transpose(-1, -2).reshape((*lead, rows, columns)).sum(-1)
+        wins = torch.cat([wins, against], -1)
+    return wins
 
 
 def split_rows(families: tuple[Family, ...], rows: Tensor) -> list[Tensor]:
-    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each."""
+    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each.
+
+    A family that is counted both ways gives two: of its rows, and of its columns.
+    """
     parts, start = [], 0
     for family in families:
         shape = row_shape(family)
         size = 1
         for length in shape:
             size *= length
-        parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
-        start += size
+        for _ in range(2 if family.both_ways else 1):
+            parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
+            start += size
     return parts
 
 
@@ -492,7 +516,7 @@ def flipped_rows(
         count, columns = layout(family)
         places = count * columns
         if places == 0:
-            row_start += count
+            row_start += count_of_rows(family)
             continue
         local = positions - place_start
         here = (local >= 0) & (local < places)
@@ -509,8 +533,12 @@ def flipped_rows(
                 else group * items * items + second * items + first
             )
             result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+        if family.both_ways:
+            items = family.stored.shape[-1]
+            against = count + local // (items * items) * items + local % items
+            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
         place_start += places
-        row_start += count
+        row_start += count_of_rows(family)
     return result
 
 
@@ -543,15 +571,15 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
 def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
     """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
 
-    A count is the number of ones among as many random bits as the row has comparisons. A mirrored
-    family couples its rows, so its bits are written out.
+    A count is the number of ones among as many random bits as the row has comparisons. A family
+    whose pairs stand in two rows couples them, so its bits are written out.
     """
     parts, start = [], 0
     for family in families:
         rows, columns = layout(family)
         size = rows * ((columns + 31) // 32)
         chunk = words[:, start : start + size]
-        if family.mirrored:
+        if family.mirrored or family.both_ways:
             bits = random_binaries((family,), chunk)
             parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
         else:

@@ -1,29 +1,48 @@
 """The loss of the spec `auroc`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 5cd106480d0f677c):
+This file needs torch and nothing else. The spec (sha256 6760d42fdb0fa61c):
 
     spec auroc
-    doc "Area under the receiver operating characteristic curve."
-    source "Hanley and McNeil (Radiology 1982); scikit-learn, roc_auc_score"
+    doc "Area under the receiver operating characteristic curve. Mean over queries; ties count one
+        half; 0.5 without positives or without negatives."
+    source "Hanley and McNeil, The Meaning and Use of the Area under a ROC Curve (Radiology 1982);
+        scikit-learn, roc_auc_score"
 
     input score: real[n]
     input relevant: bool[n]
+    input group: int[n] = 0
 
-    evaluate mean[i, j | relevant[i] and not relevant[j]] ([score[i] > score[j]] + 0.5 * [score[i]
-        == score[j]]) else 0.5
+    let balance[i] = mean[j | not relevant[j] and group[j] == group[i]] (
+        [score[i] > score[j]] - [score[i] < score[j]]
+    )
+        else 0
+    let positives[i] = count[j | relevant[j] and group[j] == group[i]]
+    let queries = count[g in values(group)]
+    evaluate 0.5 + (0.5 * sum[i | relevant[i]] balance[i] / positives[i]) / queries else 0.5
+
+    example score = [0.9, 0.8, 0.8, 0.6, 0.3], relevant = [1, 0, 1, 0, 1] gives 0.58333333
+    example score = [0.9, 0.8, 0.6, 0.4, 0.3, 0.2],
+        relevant = [0, 1, 1, 1, 0, 0],
+        group = [0, 0, 0, 1, 1, 1]
+        gives 0.5
 
 Its stages:
 
     score       score: real[n]
-    comparison  c1 = score[i] - score[j]   (where relevant[i] and not relevant[j]; at most n * n of
-                  them)
-    comparison  c2 = score[i] - score[j]   (where relevant[i] and not relevant[j]; at most n * n of
-                  them)
-    binary      wins1 = sum[i, j] [c1 > 0]   (a tie is lost)
-    binary      wins2 = sum[i, j] [c2 > 0]   (a tie is won)
-    metric      evaluate = (0.5 * wins1 + 0.5 * wins2) / count[i, j | relevant[i] and not
-                  relevant[j]] else 0.5
-    form        row-count; best configuration: every comparison won (by sign propagation)
+    comparison  c1 = score[i] - score[j]   (where relevant[i] and group[j] == group[i] and not
+                  relevant[j]; at most n * n of them)
+    comparison  c2 = score[i] - score[j]   (where relevant[i] and group[j] == group[i] and not
+                  relevant[j]; at most n * n of them)
+    binary      wins1[i] = sum[j] [c1 > 0]   (a tie is lost)
+    binary      wins2[i] = sum[j] [c2 > 0]   (a tie is won)
+    metric      balance[i] = (wins1[i] + wins2[i] - count[j | not relevant[j] and group[j] ==
+                  group[i]]) / count[j | not relevant[j] and group[j] == group[i]] else 0
+    metric      positives[i] = count[j | relevant[j] and group[j] == group[i]]
+    metric      queries = count[g | first(group, g)]
+    metric      evaluate = 0.5 + 0.5 * sum[i | relevant[i]] balance[i] / positives[i] / queries else
+                  0.5
+    form        row-count (rows: lo and hi; O(n^2))
+    best        every comparison won (by sign propagation)
     surrogate   sigmoid + idw (temperature=1.0)
 """
 
@@ -46,6 +65,7 @@ class Auroc(nn.Module):
     Inputs:
         score: ``[n]``, scores.
         relevant: ``[n]``, bool.
+        group: ``[n]``, int.
     """
 
     seed: Tensor
@@ -87,17 +107,17 @@ class Auroc(nn.Module):
         self.register_buffer("step", torch.tensor(0, dtype=torch.long))
         self.validate = validate
 
-    def forward(self, score: Tensor, relevant: Tensor) -> Tensor:
+    def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The loss: a scalar. In training mode, every call draws new anchors."""
-        score, relevant = self.prepare(score, relevant)
+        score, relevant, group = self.prepare(score, relevant, group)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        families = self.families(score, relevant)
+        families = self.families(score, relevant, group)
         step = self.step.clone()
         if self.training:
             self.step.add_(1)
 
         def metric(rows: Tensor) -> Tensor:
-            return self.metric_of_rows(rows, families, score, relevant)
+            return self.metric_of_rows(rows, families, score, relevant, group)
 
         value = interpolate_idw(
             families,
@@ -116,14 +136,22 @@ class Auroc(nn.Module):
         return -value
 
     @torch.no_grad()
-    def metric(self, score: Tensor, relevant: Tensor) -> Tensor:
+    def metric(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The metric as the spec has it, decoder then evaluator, without gradient."""
-        score, relevant = self.prepare(score, relevant)
-        part = 0.5 * (score.unsqueeze(-1) == score).long().to(score.dtype)
-        part2 = (score.unsqueeze(-1) > score).long() + part
-        total = torch.where(relevant.unsqueeze(-1) & ~relevant, part2, 0).sum((-2, -1))
-        count = (relevant.unsqueeze(-1) & ~relevant).sum((-2, -1))
-        return self.defined(otherwise(divide(total, count), 0.5))
+        score, relevant, group = self.prepare(score, relevant, group)
+        part = (score.unsqueeze(-1) > score).long()
+        condition = group == group.unsqueeze(-1)
+        part2 = part - (score.unsqueeze(-1) < score).long()
+        total = torch.where(~relevant & condition, part2.to(score.dtype), 0).sum(-1)
+        count = (~relevant & condition).sum(-1)
+        # balance[i] = mean[j | not relevant[j] and group[j] == group[i]] ([score[i] > score[j]] ...
+        balance = otherwise(divide(total, count), 0)
+        # positives[i] = count[j | relevant[j] and group[j] == group[i]]
+        positives = (relevant & condition).sum(-1)
+        # queries = count[g | first(group, g)]
+        queries = first_occurrence(group).sum(-1)
+        total2 = torch.where(relevant, divide(balance, positives), 0).sum(-1)
+        return self.defined(otherwise(0.5 + divide(0.5 * total2, queries), 0.5))
 
     def defined(self, value: Tensor) -> Tensor:
         """``value``; a ValueError in eager mode where the spec leaves it undefined."""
@@ -132,79 +160,105 @@ class Auroc(nn.Module):
         return value
 
     @torch.no_grad()
-    def refactored(self, score: Tensor, relevant: Tensor) -> Tensor:
+    def refactored(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The metric by way of comparisons and binaries: equal to ``metric``."""
-        score, relevant = self.prepare(score, relevant)
-        families = self.families(score, relevant)
+        score, relevant, group = self.prepare(score, relevant, group)
+        families = self.families(score, relevant, group)
         counts = [row_counts(family, binaries_of(family)) for family in families]
         rows = torch.cat(counts, -1)
-        return self.metric_of_rows(rows, families, score, relevant)
+        return self.metric_of_rows(rows, families, score, relevant, group)
 
-    def comparisons(self, score: Tensor, relevant: Tensor) -> Tensor:
+    def comparisons(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """All comparisons, family by family, row by row: ``[l]``."""
-        score, relevant = self.prepare(score, relevant)
-        return flat_comparisons(self.families(score, relevant))
+        score, relevant, group = self.prepare(score, relevant, group)
+        return flat_comparisons(self.families(score, relevant, group))
 
     @torch.no_grad()
-    def evaluate_binaries(self, binaries: Tensor, score: Tensor, relevant: Tensor) -> Tensor:
+    def evaluate_binaries(
+        self, binaries: Tensor, score: Tensor, relevant: Tensor, group: Tensor | None = None
+    ) -> Tensor:
         """The metric of binaries in the order of ``comparisons``: ``[..., l] -> [...]``."""
-        score, relevant = self.prepare(score, relevant)
-        families = self.families(score, relevant)
+        score, relevant, group = self.prepare(score, relevant, group)
+        families = self.families(score, relevant, group)
         rows = rows_of_binaries(families, binaries)
-        return self.metric_of_rows(rows, families, score, relevant)
+        return self.metric_of_rows(rows, families, score, relevant, group)
 
-    def families(self, score: Tensor, relevant: Tensor) -> tuple[Family, ...]:
+    def families(self, score: Tensor, relevant: Tensor, group: Tensor) -> tuple[Family, ...]:
         """Score -> comparison -> binary: what is compared with what, and who wins a tie."""
         n = score.shape[0]
         check_places(n, n)
+        both = relevant.unsqueeze(-1) & (group == group.unsqueeze(-1))
         return (
-            # wins1: score[i] > score[j] where relevant[i] and not relevant[j]
+            # wins1: score[i] > score[j] where relevant[i] and group[j] == group[i] and not
+            #   relevant[j]
             Family(
                 left=score.unsqueeze(-1),
                 right=score,
-                stored=relevant.unsqueeze(-1) & ~relevant,
+                stored=both & ~relevant,
                 tie=False,
-                columns=2,
+                columns=1,
                 mirrored=False,
             ),
-            # wins2: score[i] > score[j] where relevant[i] and not relevant[j]
+            # wins2: score[i] > score[j] where relevant[i] and group[j] == group[i] and not
+            #   relevant[j]
             Family(
                 left=score.unsqueeze(-1),
                 right=score,
-                stored=relevant.unsqueeze(-1) & ~relevant,
+                stored=both & ~relevant,
                 tie=True,
-                columns=2,
+                columns=1,
                 mirrored=False,
             ),
         )
 
     def metric_of_rows(
-        self, rows: Tensor, families: tuple[Family, ...], score: Tensor, relevant: Tensor
+        self,
+        rows: Tensor,
+        families: tuple[Family, ...],
+        score: Tensor,
+        relevant: Tensor,
+        group: Tensor,
     ) -> Tensor:
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
         wins1, wins2 = split_rows(families, rows)
-        part = 0.5 * wins1.to(score.dtype)
-        total = (relevant.unsqueeze(-1) & ~relevant).sum((-2, -1))
-        ratio = divide(part + 0.5 * wins2.to(score.dtype), total)
-        return self.defined(otherwise(ratio, 0.5))
+        condition = group == group.unsqueeze(-1)
+        total = (~relevant & condition).sum(-1)
+        ratio = divide((wins1 + wins2 - total).to(score.dtype), total)
+        # balance[i] = (wins1[i] + wins2[i] - count[j | not relevant[j] and group[j] == group[i]]...
+        balance = otherwise(ratio, 0)
+        # positives[i] = count[j | relevant[j] and group[j] == group[i]]
+        positives = (relevant & condition).sum(-1)
+        # queries = count[g | first(group, g)]
+        queries = first_occurrence(group).sum(-1)
+        total2 = torch.where(relevant, divide(balance, positives), 0).sum(-1)
+        return self.defined(otherwise(0.5 + divide(0.5 * total2, queries), 0.5))
 
-    def prepare(self, score: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
+    def prepare(
+        self, score: Tensor, relevant: Tensor, group: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""
+        n = score.shape[0]
         if self.validate and not torch.compiler.is_compiling():
             sizes: dict[str, int] = {}
             check_shape("score", score, ("n",), sizes)
             check_real("score", score, True)
             check_shape("relevant", relevant, ("n",), sizes)
             check_flag("relevant", relevant)
+            if group is not None:
+                check_shape("group", group, ("n",), sizes)
+                check_index("group", group, None, None)
+        if group is None:
+            group = score.new_full((n,), 0, dtype=torch.long)
         score = as_scores(score)
         relevant = relevant.bool()
-        return score, relevant
+        group = group.long()
+        return score, relevant, group
 
 
-def auroc(score: Tensor, relevant: Tensor, *, seed: int = 0) -> Tensor:
+def auroc(score: Tensor, relevant: Tensor, group: Tensor | None = None, *, seed: int = 0) -> Tensor:
     """The loss as a function; ``Auroc`` keeps the options and the step."""
     loss = Auroc(seed=seed)
-    value: Tensor = loss(score, relevant)
+    value: Tensor = loss(score, relevant, group)
     return value
 
 
@@ -240,6 +294,21 @@ def check_real(name: str, value: Tensor, live: bool) -> None:
     if live and value.isnan().any():
         count = int(value.isnan().sum())
         raise ValueError(f"{name}: {count} of {value.numel()} scores are NaN")
+
+
+def check_index(name: str, value: Tensor, below: int | None, ignore: int | None) -> None:
+    """Raises ValueError unless ``value`` holds whole numbers in ``[0, below)``, or ``ignore``."""
+    if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:
+        raise ValueError(f"{name}: expected whole numbers (torch.int64), got {value.dtype}")
+    if below is None:
+        return
+    outside = (value < 0) | (value >= below)
+    if ignore is not None:
+        outside &= value != ignore
+    if outside.any():
+        first = int(value[outside].flatten()[0])
+        also = "" if ignore is None else f" or the ignored {ignore}"
+        raise ValueError(f"{name}: expected values from 0 to {below - 1}{also}, got {first}")
 
 
 def check_flag(name: str, value: Tensor) -> None:
@@ -321,6 +390,15 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     return torch.where(value.isnan(), default, value)
 
 
+def first_occurrence(values: Tensor) -> Tensor:
+    """True at the first of each distinct value: ``[n] -> [n]``."""
+    order = torch.arange(values.shape[0], device=values.device)
+    earlier = (values.unsqueeze(1) == values.unsqueeze(0)) & (
+        order.unsqueeze(0) < order.unsqueeze(1)
+    )
+    return ~earlier.any(1)
+
+
 class Family(NamedTuple):
     """All comparisons of one discrete decision.
 
@@ -331,6 +409,8 @@ class Family(NamedTuple):
         tie: The binary at equal scores: a bool, or a tensor that broadcasts to ``stored``.
         columns: How many trailing axes the metric only counts over.
         mirrored: Whether the last two axes are the same items, stored once for both directions.
+        both_ways: Whether the last two axes are the same items and the comparisons won against
+            each of them are counted as well, beside those that it wins.
     """
 
     left: Tensor
@@ -339,6 +419,7 @@ class Family(NamedTuple):
     tie: Tensor | bool
     columns: int
     mirrored: bool
+    both_ways: bool = False
 
 
 def row_shape(family: Family) -> tuple[int, ...]:
@@ -357,6 +438,12 @@ def layout(family: Family) -> tuple[int, int]:
     return rows, columns
 
 
+def count_of_rows(family: Family) -> int:
+    """How many counts of a family the metric takes."""
+    rows, _ = layout(family)
+    return 2 * rows if family.both_ways else rows
+
+
 def binaries_of(family: Family) -> Tensor:
     """The hard binaries of a family; False where nothing is stored."""
     won = (family.left > family.right) | ((family.left == family.right) & family.tie)
@@ -371,7 +458,8 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         binaries: ``[..., *rows, *columns]``, bool.
 
     Returns:
-        ``[..., R]``, int64, the rows flattened.
+        ``[..., R]``, int64, the rows flattened; behind them the counts of the columns, where the
+        family is counted both ways.
     """
     stored = family.stored
     won = binaries & stored
@@ -379,19 +467,27 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         won = won | (stored & ~binaries).transpose(-1, -2)
     lead = won.shape[: won.ndim - stored.ndim]
     rows, columns = layout(family)
-    return won.reshape((*lead, rows, columns)).sum(-1)
+    wins = won.reshape((*lead, rows, columns)).sum(-1)
+    if family.both_ways:
+        against = won.transpose(-1, -2).reshape((*lead, rows, columns)).sum(-1)
+        wins = torch.cat([wins, against], -1)
+    return wins
 
 
 def split_rows(families: tuple[Family, ...], rows: Tensor) -> list[Tensor]:
-    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each."""
+    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each.
+
+    A family that is counted both ways gives two: of its rows, and of its columns.
+    """
     parts, start = [], 0
     for family in families:
         shape = row_shape(family)
         size = 1
         for length in shape:
             size *= length
-        parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
-        start += size
+        for _ in range(2 if family.both_ways else 1):
+            parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
+            start += size
     return parts
 
 
@@ -503,7 +599,7 @@ def flipped_rows(
         count, columns = layout(family)
         places = count * columns
         if places == 0:
-            row_start += count
+            row_start += count_of_rows(family)
             continue
         local = positions - place_start
         here = (local >= 0) & (local < places)
@@ -520,8 +616,12 @@ def flipped_rows(
                 else group * items * items + second * items + first
             )
             result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+        if family.both_ways:
+            items = family.stored.shape[-1]
+            against = count + local // (items * items) * items + local % items
+            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
         place_start += places
-        row_start += count
+        row_start += count_of_rows(family)
     return result
 
 
@@ -554,15 +654,15 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
 def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
     """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
 
-    A count is the number of ones among as many random bits as the row has comparisons. A mirrored
-    family couples its rows, so its bits are written out.
+    A count is the number of ones among as many random bits as the row has comparisons. A family
+    whose pairs stand in two rows couples them, so its bits are written out.
     """
     parts, start = [], 0
     for family in families:
         rows, columns = layout(family)
         size = rows * ((columns + 31) // 32)
         chunk = words[:, start : start + size]
-        if family.mirrored:
+        if family.mirrored or family.both_ways:
             bits = random_binaries((family,), chunk)
             parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
         else:

@@ -1,22 +1,25 @@
 """The loss of the spec `bce`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 23b5b6dcecb15e1b):
+This file needs torch and nothing else. The spec (sha256 12770c78d6eae3d9):
 
     spec bce
-    doc "Binary cross entropy of the sigmoid, averaged over the batch, in nats."
+    doc "Binary cross entropy of the sigmoid, averaged over the batch, in nats. 0 on an empty
+        batch."
     source "torch.nn.functional.binary_cross_entropy_with_logits"
 
     input score: real[n]
     input relevant: bool[n]
 
-    loss mean[i] -([relevant[i]] * log(sigmoid(score[i])) + (1 - [relevant[i]]) * log(1 -
-        sigmoid(score[i]))) else 0
+    loss mean[i]
+        -([relevant[i]] * log(sigmoid(score[i])) + (1 - [relevant[i]]) * log(1 - sigmoid(score[i])))
+        else 0
+
+    example score = [2, -1, 0.5], relevant = [1, 0, 0] gives 0.47142223
 
 Its stages:
 
     score       score: real[n]
-    loss        loss = mean[i] -([relevant[i]] * logsigmoid(score[i]) + (1 - [relevant[i]]) *
-                  logsigmoid(-score[i])) else 0
+    loss        loss = mean[i] -logsigmoid(where(relevant[i], score[i], -score[i])) else 0
 """
 
 from __future__ import annotations
@@ -43,10 +46,8 @@ class Bce(nn.Module):
     def forward(self, score: Tensor, relevant: Tensor) -> Tensor:
         """The loss: a scalar."""
         score, relevant = self.prepare(score, relevant)
-        part = functional.logsigmoid(-score)
-        part2 = relevant.long() * functional.logsigmoid(score)
-        average = (-(part2 + (1 - relevant.long()) * part)).mean(-1)
-        return otherwise(average, 0)
+        part = functional.logsigmoid(torch.where(relevant, score, -score))
+        return otherwise((-part).mean(-1), 0)
 
     def prepare(self, score: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
         """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""

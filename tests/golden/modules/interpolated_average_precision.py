@@ -1,10 +1,10 @@
 """The loss of the spec `interpolated_average_precision`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 74dd17e47c1824d7):
+This file needs torch and nothing else. The spec (sha256 10fad86b88f3e8c1):
 
     spec interpolated_average_precision
-    doc "Average precision under the precision envelope (each precision is the best at any higher
-        recall)."
+    doc "Average precision under the precision envelope, where each precision is the best at any
+        higher recall. A negative that ties with a positive ranks before it; 1 without positives."
     source "Liu, Wang and Deng, A Unified Framework of Surrogate Loss by Refactoring and
         Interpolation (ECCV 2020), section 4.2, as its evaluation computes it"
 
@@ -16,6 +16,8 @@ This file needs torch and nothing else. The spec (sha256 74dd17e47c1824d7):
     let f[r in 1..m] = sort[i | relevant[i]] beaten[i] at r
     let prec[r] = r / (r + f[r])
     evaluate mean[r in 1..m] max[t in 1..m | t >= r] prec[t] else 1
+
+    example score = [5, 4, 3, 2, 1], relevant = [0, 1, 1, 0, 1] gives 0.64444444
 
 Its stages:
 
@@ -29,7 +31,8 @@ Its stages:
     metric      m = count[i | relevant[i]]
     metric      evaluate = mean[r in 1..n | r <= m] max[t in 1..n | t <= m and t >= r] prec[t] else
                   1
-    form        row-count; best configuration: every comparison won (by sign propagation)
+    form        row-count (rows: positives against negatives, one count; O(n^2))
+    best        every comparison won (by sign propagation)
     surrogate   sigmoid + idw (temperature=1.0)
 """
 
@@ -47,8 +50,8 @@ __all__ = ["InterpolatedAveragePrecision", "interpolated_average_precision"]
 class InterpolatedAveragePrecision(nn.Module):
     """The loss of the spec ``interpolated_average_precision``.
 
-    Average precision under the precision envelope (each precision is the best at any higher
-    recall).
+    Average precision under the precision envelope, where each precision is the best at any higher
+    recall. A negative that ties with a positive ranks before it; 1 without positives.
 
     The loss is minus the interpolated metric; ``metric`` is the metric itself.
 
@@ -139,10 +142,9 @@ class InterpolatedAveragePrecision(nn.Module):
         # m = count[i | relevant[i]]
         m = relevant.sum(-1)
         t_range = torch.arange(1, n + 1, device=score.device)
-        both = (t_range <= m) & (t_range >= r_range.unsqueeze(-1))
-        total = torch.where(r_range <= m, largest(prec, both, (-1,)), 0).sum(-1)
-        count = (r_range <= m).sum(-1)
-        return self.defined(otherwise(divide(total, count), 1))
+        most = running_largest(prec, t_range <= m, backward=True)
+        average = divide(torch.where(r_range <= m, most, 0).sum(-1), (r_range <= m).sum(-1))
+        return self.defined(otherwise(average, 1))
 
     def defined(self, value: Tensor) -> Tensor:
         """``value``; a ValueError in eager mode where the spec leaves it undefined."""
@@ -204,8 +206,7 @@ class InterpolatedAveragePrecision(nn.Module):
         # m = count[i | relevant[i]]
         m = relevant.sum(-1)
         t_range = torch.arange(1, n + 1, device=score.device)
-        both = (t_range <= m) & (t_range >= r_range.unsqueeze(-1))
-        most = largest(prec.unsqueeze(-2), both, (-1,))
+        most = running_largest(prec, t_range <= m, backward=True)
         average = divide(torch.where(r_range <= m, most, 0).sum(-1), (r_range <= m).sum(-1))
         return self.defined(otherwise(average, 1))
 
@@ -342,31 +343,61 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     return torch.where(value.isnan(), default, value)
 
 
-def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tensor:
-    """The maximum over ``dims`` of what ``where`` selects; NaN if that is nothing.
-
-    Args:
-        values: ``[..., *dims]``, of a floating dtype.
-        where: Broadcasts with ``values``; ``None`` selects everything.
-        dims: Trailing axes, negative.
-    """
-    if where is not None:
-        values = values.masked_fill(~where, -torch.inf)
-        chosen = values.flatten(dims[0])
-        some = where.expand_as(values).flatten(dims[0]).any(-1)
-    else:
-        chosen = values.flatten(dims[0])
-        some = torch.ones(chosen.shape[:-1], dtype=torch.bool, device=values.device)
-    if chosen.shape[-1] == 0:
-        return chosen.new_full(chosen.shape[:-1], torch.nan)
-    return torch.where(some, chosen.amax(-1), torch.nan)
-
-
 def in_order(values: Tensor, where: Tensor | None) -> Tensor:
     """``values`` ascending along the last axis; what ``where`` leaves out ends up as infinity."""
     if where is not None:
         values = values.masked_fill(~where, torch.inf)
     return values.sort(dim=-1, stable=True).values
+
+
+def ranks(values: Tensor, where: Tensor | None) -> Tensor:
+    """The place of every item of the last axis among those that ``where`` selects, from 1.
+
+    An item's place is 1 and the number of selected items that beat it: larger ones, and equal ones
+    with a lower index. An undefined value (NaN) neither beats nor is beaten.
+
+    Args:
+        values: ``[..., items]``.
+        where: Broadcasts with ``values``; ``None`` selects every item.
+
+    Returns:
+        Int64, in the broadcast shape.
+    """
+    undefined = values.isnan()
+    rivals = ~undefined if where is None else where & ~undefined
+    values, rivals = torch.broadcast_tensors(  # type: ignore[no-untyped-call]
+        values, rivals
+    )
+    order = values.argsort(dim=-1, descending=True, stable=True)
+    chosen = rivals.gather(-1, order).long()
+    before = torch.zeros_like(order).scatter(-1, order, chosen.cumsum(-1) - chosen)
+    return 1 + before.masked_fill(undefined.expand_as(before), 0)
+
+
+def running_largest(
+    values: Tensor, where: Tensor | None = None, backward: bool = False, strict: bool = False
+) -> Tensor:
+    """Maxima of the last axis up to each place, or from each place on; NaN for those of nothing.
+
+    The arguments are those of :func:`running_sum`; the values are of a floating dtype.
+    """
+    if where is not None:
+        values = torch.where(where, values, -torch.inf)
+        if backward:
+            where = where.flip(-1)
+    if backward:
+        values = values.flip(-1)
+    most = values.cummax(-1).values
+    if where is not None:
+        most = torch.where(where.cumsum(-1) > 0, most, torch.nan)
+    if strict:
+        most = moved_on(most, torch.nan)
+    return most.flip(-1) if backward else most
+
+
+def moved_on(values: Tensor, first: float) -> Tensor:
+    """``values`` one place later along the last axis, which then begins with ``first``."""
+    return torch.cat([values.new_full((*values.shape[:-1], 1), first), values], -1)[..., :-1]
 
 
 class Family(NamedTuple):
@@ -379,6 +410,8 @@ class Family(NamedTuple):
         tie: The binary at equal scores: a bool, or a tensor that broadcasts to ``stored``.
         columns: How many trailing axes the metric only counts over.
         mirrored: Whether the last two axes are the same items, stored once for both directions.
+        both_ways: Whether the last two axes are the same items and the comparisons won against
+            each of them are counted as well, beside those that it wins.
     """
 
     left: Tensor
@@ -387,6 +420,7 @@ class Family(NamedTuple):
     tie: Tensor | bool
     columns: int
     mirrored: bool
+    both_ways: bool = False
 
 
 def row_shape(family: Family) -> tuple[int, ...]:
@@ -405,6 +439,12 @@ def layout(family: Family) -> tuple[int, int]:
     return rows, columns
 
 
+def count_of_rows(family: Family) -> int:
+    """How many counts of a family the metric takes."""
+    rows, _ = layout(family)
+    return 2 * rows if family.both_ways else rows
+
+
 def binaries_of(family: Family) -> Tensor:
     """The hard binaries of a family; False where nothing is stored."""
     won = (family.left > family.right) | ((family.left == family.right) & family.tie)
@@ -419,7 +459,8 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         binaries: ``[..., *rows, *columns]``, bool.
 
     Returns:
-        ``[..., R]``, int64, the rows flattened.
+        ``[..., R]``, int64, the rows flattened; behind them the counts of the columns, where the
+        family is counted both ways.
     """
     stored = family.stored
     won = binaries & stored
@@ -427,19 +468,27 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         won = won | (stored & ~binaries).transpose(-1, -2)
     lead = won.shape[: won.ndim - stored.ndim]
     rows, columns = layout(family)
-    return won.reshape((*lead, rows, columns)).sum(-1)
+    wins = won.reshape((*lead, rows, columns)).sum(-1)
+    if family.both_ways:
+        against = won.transpose(-1, -2).reshape((*lead, rows, columns)).sum(-1)
+        wins = torch.cat([wins, against], -1)
+    return wins
 
 
 def split_rows(families: tuple[Family, ...], rows: Tensor) -> list[Tensor]:
-    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each."""
+    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each.
+
+    A family that is counted both ways gives two: of its rows, and of its columns.
+    """
     parts, start = [], 0
     for family in families:
         shape = row_shape(family)
         size = 1
         for length in shape:
             size *= length
-        parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
-        start += size
+        for _ in range(2 if family.both_ways else 1):
+            parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
+            start += size
     return parts
 
 
@@ -551,7 +600,7 @@ def flipped_rows(
         count, columns = layout(family)
         places = count * columns
         if places == 0:
-            row_start += count
+            row_start += count_of_rows(family)
             continue
         local = positions - place_start
         here = (local >= 0) & (local < places)
@@ -568,8 +617,12 @@ def flipped_rows(
                 else group * items * items + second * items + first
             )
             result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+        if family.both_ways:
+            items = family.stored.shape[-1]
+            against = count + local // (items * items) * items + local % items
+            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
         place_start += places
-        row_start += count
+        row_start += count_of_rows(family)
     return result
 
 
@@ -602,15 +655,15 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
 def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
     """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
 
-    A count is the number of ones among as many random bits as the row has comparisons. A mirrored
-    family couples its rows, so its bits are written out.
+    A count is the number of ones among as many random bits as the row has comparisons. A family
+    whose pairs stand in two rows couples them, so its bits are written out.
     """
     parts, start = [], 0
     for family in families:
         rows, columns = layout(family)
         size = rows * ((columns + 31) // 32)
         chunk = words[:, start : start + size]
-        if family.mirrored:
+        if family.mirrored or family.both_ways:
             bits = random_binaries((family,), chunk)
             parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
         else:

@@ -1,21 +1,28 @@
 """The loss of the spec `pckh`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 eea69828c47c9a9c):
+This file needs torch and nothing else. The spec (sha256 acfd7a8dda2928bb):
 
     spec pckh
-    doc "Percentage of correct keypoints, relative to the head segment length (PCKh@0.5)."
+    doc "PCKh: share of the visible joints that are found within alpha head segment lengths. Of
+        equally bright pixels the first is the peak, row by row; 0 without visible joints."
     source "Andriluka et al., 2D Human Pose Estimation: New Benchmark and State of the Art Analysis
         (CVPR 2014)"
 
     input heatmap: real[n, k, h, w]
     input joint: target real[n, k, 2]
     input visible: bool[n, k]
-    input head: target real[n]
+    input head: target real[n] in [0, inf)
     param alpha = 0.5 in (0, inf)
 
     decode peak[b, q] = argmax[x, y] heatmap[b, q, y, x]
     evaluate mean[b, q | visible[b, q]] [distance(peak[b, q], joint[b, q]) <= alpha * head[b]] else
         0
+
+    example heatmap = [[[[0.1, 0.9], [0.2, 0.3]], [[0.1, 0.2], [0.8, 0.3]]]],
+        joint = [[[1, 0], [1, 0]]],
+        visible = [[1, 1]],
+        head = [2]
+        gives 0.5
 
 Its stages:
 
@@ -30,7 +37,8 @@ Its stages:
                   - joint[b, q, 1]) ^ 2) <= alpha * head[b]] (wins1[b, q, y, x] == count[y2, x2 |
                   not sqrt((x2 - joint[b, q, 0]) ^ 2 + (y2 - joint[b, q, 1]) ^ 2) <= alpha *
                   head[b]])] else 0
-    form        row-count; best configuration: every comparison won (by sign propagation)
+    form        row-count (rows: inside against outside; O(n k h^2 w^2))
+    best        every comparison won (by sign propagation)
     surrogate   sigmoid + idw (temperature=1.0)
 """
 
@@ -46,7 +54,7 @@ __all__ = ["Pckh", "pckh"]
 
 
 class Pckh(nn.Module):
-    """Percentage of correct keypoints, relative to the head segment length (PCKh@0.5).
+    """PCKh: share of the visible joints that are found within alpha head segment lengths.
 
     The loss is minus the interpolated metric; ``metric`` is the metric itself.
 
@@ -54,7 +62,7 @@ class Pckh(nn.Module):
         heatmap: ``[n, k, h, w]``, scores.
         joint: ``[n, k, 2]``, real.
         visible: ``[n, k]``, bool.
-        head: ``[n]``, real.
+        head: ``[n]``, real in [0, inf).
     """
 
     seed: Tensor
@@ -196,9 +204,10 @@ class Pckh(nn.Module):
         part2 = powered3.unsqueeze(-2) + powered4.unsqueeze(-1)
         condition2 = part2.sqrt() <= (self.alpha * head)[..., :, None, None, None]
         both = visible[..., :, :, None, None] & condition
-        both2 = both[..., :, :, :, :, None, None] & (~condition2)[..., :, :, None, None, :, :]
+        part3 = (~condition2)[..., :, :, None, None, :, :]
         condition3 = y_range.unsqueeze(-1) == y2_range
-        both3 = condition3[..., :, None, :, None] & (x_range.unsqueeze(-1) < x2_range).unsqueeze(-2)
+        part4 = (x_range.unsqueeze(-1) < x2_range).unsqueeze(-2)
+        both2 = condition3[..., :, None, :, None] & part4
         return (
             # wins1: heatmap[b, q, y, x] > heatmap[b, q, y2, x2] where visible[b, q] and sqrt((x
             #   - joint[b, q, 0]) ^ 2 + (y - joint[b, q, 1]) ^ 2) <= alpha * head[b] and not
@@ -206,8 +215,8 @@ class Pckh(nn.Module):
             Family(
                 left=heatmap[..., :, :, :, :, None, None],
                 right=heatmap[..., :, :, None, None, :, :],
-                stored=both2,
-                tie=(y_range.unsqueeze(-1) < y2_range)[..., :, None, :, None] | both3,
+                stored=both[..., :, :, :, :, None, None] & part3,
+                tie=(y_range.unsqueeze(-1) < y2_range)[..., :, None, :, None] | both2,
                 columns=2,
                 mirrored=False,
             ),
@@ -258,6 +267,7 @@ class Pckh(nn.Module):
             check_flag("visible", visible)
             check_shape("head", head, ("n",), sizes)
             check_real("head", head, False)
+            check_range("head", head, 0.0, float("inf"), True, False)
         heatmap = as_scores(heatmap)
         joint = joint.to(heatmap.dtype)
         visible = visible.bool()
@@ -312,6 +322,19 @@ def check_real(name: str, value: Tensor, live: bool) -> None:
     if live and value.isnan().any():
         count = int(value.isnan().sum())
         raise ValueError(f"{name}: {count} of {value.numel()} scores are NaN")
+
+
+def check_range(
+    name: str, value: Tensor, low: float, high: float, closed_low: bool, closed_high: bool
+) -> None:
+    """Raises ValueError unless all of ``value`` lies in the declared interval; NaN never does."""
+    above = value >= low if closed_low else value > low
+    beneath = value <= high if closed_high else value < high
+    inside = above & beneath
+    if not inside.all():
+        interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
+        first = float(value[~inside].flatten()[0])
+        raise ValueError(f"{name}: expected values in {interval}, got {first:g}")
 
 
 def check_flag(name: str, value: Tensor) -> None:
@@ -410,6 +433,8 @@ class Family(NamedTuple):
         tie: The binary at equal scores: a bool, or a tensor that broadcasts to ``stored``.
         columns: How many trailing axes the metric only counts over.
         mirrored: Whether the last two axes are the same items, stored once for both directions.
+        both_ways: Whether the last two axes are the same items and the comparisons won against
+            each of them are counted as well, beside those that it wins.
     """
 
     left: Tensor
@@ -418,6 +443,7 @@ class Family(NamedTuple):
     tie: Tensor | bool
     columns: int
     mirrored: bool
+    both_ways: bool = False
 
 
 def row_shape(family: Family) -> tuple[int, ...]:
@@ -436,6 +462,12 @@ def layout(family: Family) -> tuple[int, int]:
     return rows, columns
 
 
+def count_of_rows(family: Family) -> int:
+    """How many counts of a family the metric takes."""
+    rows, _ = layout(family)
+    return 2 * rows if family.both_ways else rows
+
+
 def binaries_of(family: Family) -> Tensor:
     """The hard binaries of a family; False where nothing is stored."""
     won = (family.left > family.right) | ((family.left == family.right) & family.tie)
@@ -450,7 +482,8 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         binaries: ``[..., *rows, *columns]``, bool.
 
     Returns:
-        ``[..., R]``, int64, the rows flattened.
+        ``[..., R]``, int64, the rows flattened; behind them the counts of the columns, where the
+        family is counted both ways.
     """
     stored = family.stored
     won = binaries & stored
@@ -458,19 +491,27 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         won = won | (stored & ~binaries).transpose(-1, -2)
     lead = won.shape[: won.ndim - stored.ndim]
     rows, columns = layout(family)
-    return won.reshape((*lead, rows, columns)).sum(-1)
+    wins = won.reshape((*lead, rows, columns)).sum(-1)
+    if family.both_ways:
+        against = won.transpose(-1, -2).reshape((*lead, rows, columns)).sum(-1)
+        wins = torch.cat([wins, against], -1)
+    return wins
 
 
 def split_rows(families: tuple[Family, ...], rows: Tensor) -> list[Tensor]:
-    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each."""
+    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each.
+
+    A family that is counted both ways gives two: of its rows, and of its columns.
+    """
     parts, start = [], 0
     for family in families:
         shape = row_shape(family)
         size = 1
         for length in shape:
             size *= length
-        parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
-        start += size
+        for _ in range(2 if family.both_ways else 1):
+            parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
+            start += size
     return parts
 
 
@@ -582,7 +623,7 @@ def flipped_rows(
         count, columns = layout(family)
         places = count * columns
         if places == 0:
-            row_start += count
+            row_start += count_of_rows(family)
             continue
         local = positions - place_start
         here = (local >= 0) & (local < places)
@@ -599,8 +640,12 @@ def flipped_rows(
                 else group * items * items + second * items + first
             )
             result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+        if family.both_ways:
+            items = family.stored.shape[-1]
+            against = count + local // (items * items) * items + local % items
+            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
         place_start += places
-        row_start += count
+        row_start += count_of_rows(family)
     return result
 
 
@@ -633,15 +678,15 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
 def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
     """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
 
-    A count is the number of ones among as many random bits as the row has comparisons. A mirrored
-    family couples its rows, so its bits are written out.
+    A count is the number of ones among as many random bits as the row has comparisons. A family
+    whose pairs stand in two rows couples them, so its bits are written out.
     """
     parts, start = [], 0
     for family in families:
         rows, columns = layout(family)
         size = rows * ((columns + 31) // 32)
         chunk = words[:, start : start + size]
-        if family.mirrored:
+        if family.mirrored or family.both_ways:
             bits = random_binaries((family,), chunk)
             parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
         else:

@@ -1,27 +1,39 @@
 """The loss of the spec `precision_at_k`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 3dbadb0aaf03d741):
+This file needs torch and nothing else. The spec (sha256 38578b84cdcc303e):
 
     spec precision_at_k
-    doc "Share of relevant items among the k best-scored ones."
-    source "torchmetrics, retrieval_precision"
+    doc "Share of relevant items among the k best-scored ones. Mean over queries; of tied items the
+        first ranks higher; 0 on an empty batch."
+    source "Manning, Raghavan and Schuetze, Introduction to Information Retrieval (2008), chapter 8;
+        torchmetrics, retrieval_precision"
 
     input score: real[n]
     input relevant: bool[n]
+    input group: int[n] = 0
     param k = 10 in [1, inf)
 
-    let place[i] = 1 + sum[j] [score[j] beats score[i]]
-    evaluate count[i | relevant[i] and place[i] <= k] / k
+    let place[i] = 1 + sum[j | group[j] == group[i]] [score[j] beats score[i]]
+    let queries = count[g in values(group)]
+    evaluate count[i | relevant[i] and place[i] <= k] / k / queries else 0
+
+    example k = 2,
+        score = [0.9, 0.8, 0.6, 0.4, 0.3, 0.2],
+        relevant = [0, 1, 1, 1, 0, 0],
+        group = [0, 0, 0, 1, 1, 1]
+        gives 0.5
 
 Its stages:
 
     score       score: real[n]
-    comparison  c1 = score[i] - score[j]   (where relevant[i] and i != j and (i < j or not
-                  relevant[j]); at most n * n of them)
+    comparison  c1 = score[i] - score[j]   (where relevant[i] and group[j] == group[i] and i != j
+                  and (i < j or not (relevant[j] and group[i] == group[j])); at most n * n of them)
     binary      wins1[i] = sum[j] [c1 > 0]   (a tie is won where not j < i)
-    metric      place[i] = 1 + n - 1 - wins1[i]
-    metric      evaluate = sum[i | relevant[i]] [place[i] <= k] / k
-    form        row-count; best configuration: every comparison won (by sign propagation)
+    metric      place[i] = count[j | group[j] == group[i]] - wins1[i]
+    metric      queries = count[g | first(group, g)]
+    metric      evaluate = sum[i | relevant[i]] [place[i] <= k] / k / queries else 0
+    form        row-count (rows: ranks among items, ties by index; O(n^2))
+    best        every comparison won (by sign propagation)
     surrogate   sigmoid + idw (temperature=1.0)
 """
 
@@ -44,6 +56,7 @@ class PrecisionAtK(nn.Module):
     Inputs:
         score: ``[n]``, scores.
         relevant: ``[n]``, bool.
+        group: ``[n]``, int.
     """
 
     seed: Tensor
@@ -88,17 +101,17 @@ class PrecisionAtK(nn.Module):
         self.register_buffer("step", torch.tensor(0, dtype=torch.long))
         self.validate = validate
 
-    def forward(self, score: Tensor, relevant: Tensor) -> Tensor:
+    def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The loss: a scalar. In training mode, every call draws new anchors."""
-        score, relevant = self.prepare(score, relevant)
+        score, relevant, group = self.prepare(score, relevant, group)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        families = self.families(score, relevant)
+        families = self.families(score, relevant, group)
         step = self.step.clone()
         if self.training:
             self.step.add_(1)
 
         def metric(rows: Tensor) -> Tensor:
-            return self.metric_of_rows(rows, families, score, relevant)
+            return self.metric_of_rows(rows, families, score, relevant, group)
 
         value = interpolate_idw(
             families,
@@ -117,67 +130,70 @@ class PrecisionAtK(nn.Module):
         return -value
 
     @torch.no_grad()
-    def metric(self, score: Tensor, relevant: Tensor) -> Tensor:
+    def metric(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The metric as the spec has it, decoder then evaluator, without gradient."""
-        score, relevant = self.prepare(score, relevant)
+        score, relevant, group = self.prepare(score, relevant, group)
         n = score.shape[0]
         j_range = torch.arange(n, device=score.device)
         i_range = torch.arange(n, device=score.device)
         larger = score > score.unsqueeze(-1)
         equal = score == score.unsqueeze(-1)
         condition = larger | equal & (j_range < i_range.unsqueeze(-1))
-        # place[i] = 1 + sum[j] [score[j] beats score[i]]
-        place = 1 + condition.sum(-1)
-        return self.defined((relevant & (place <= self.k)).sum(-1).to(score.dtype) / self.k)
+        total = ((group == group.unsqueeze(-1)) & condition).sum(-1)
+        # place[i] = 1 + sum[j | group[j] == group[i]] [score[j] beats score[i]]
+        place = 1 + total
+        # queries = count[g | first(group, g)]
+        queries = first_occurrence(group).sum(-1)
+        ratio = (relevant & (place <= self.k)).sum(-1).to(score.dtype) / self.k
+        return self.defined(otherwise(divide(ratio, queries), 0))
 
     def defined(self, value: Tensor) -> Tensor:
         """``value``; a ValueError in eager mode where the spec leaves it undefined."""
         if self.validate and not torch.compiler.is_compiling():
-            check_defined(
-                value,
-                "precision_at_k.lossc:11:10: error L029 [undefined-value]: a division by"
-                " zero has no value on these inputs: count[i | relevant[i] and place[i] <="
-                " k] / k; say what it is then with `else`",
-            )
+            check_defined(value, "precision_at_k is undefined on these inputs")
         return value
 
     @torch.no_grad()
-    def refactored(self, score: Tensor, relevant: Tensor) -> Tensor:
+    def refactored(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The metric by way of comparisons and binaries: equal to ``metric``."""
-        score, relevant = self.prepare(score, relevant)
-        families = self.families(score, relevant)
+        score, relevant, group = self.prepare(score, relevant, group)
+        families = self.families(score, relevant, group)
         counts = [row_counts(family, binaries_of(family)) for family in families]
         rows = torch.cat(counts, -1)
-        return self.metric_of_rows(rows, families, score, relevant)
+        return self.metric_of_rows(rows, families, score, relevant, group)
 
-    def comparisons(self, score: Tensor, relevant: Tensor) -> Tensor:
+    def comparisons(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """All comparisons, family by family, row by row: ``[l]``."""
-        score, relevant = self.prepare(score, relevant)
-        return flat_comparisons(self.families(score, relevant))
+        score, relevant, group = self.prepare(score, relevant, group)
+        return flat_comparisons(self.families(score, relevant, group))
 
     @torch.no_grad()
-    def evaluate_binaries(self, binaries: Tensor, score: Tensor, relevant: Tensor) -> Tensor:
+    def evaluate_binaries(
+        self, binaries: Tensor, score: Tensor, relevant: Tensor, group: Tensor | None = None
+    ) -> Tensor:
         """The metric of binaries in the order of ``comparisons``: ``[..., l] -> [...]``."""
-        score, relevant = self.prepare(score, relevant)
-        families = self.families(score, relevant)
+        score, relevant, group = self.prepare(score, relevant, group)
+        families = self.families(score, relevant, group)
         rows = rows_of_binaries(families, binaries)
-        return self.metric_of_rows(rows, families, score, relevant)
+        return self.metric_of_rows(rows, families, score, relevant, group)
 
-    def families(self, score: Tensor, relevant: Tensor) -> tuple[Family, ...]:
+    def families(self, score: Tensor, relevant: Tensor, group: Tensor) -> tuple[Family, ...]:
         """Score -> comparison -> binary: what is compared with what, and who wins a tie."""
         n = score.shape[0]
         check_places(n, n)
         i_range = torch.arange(n, device=score.device)
         j_range = torch.arange(n, device=score.device)
-        both = relevant.unsqueeze(-1) & (i_range.unsqueeze(-1) != j_range)
-        either = (i_range.unsqueeze(-1) < j_range) | ~relevant
+        both = relevant.unsqueeze(-1) & (group == group.unsqueeze(-1))
+        condition = ~(relevant & (group.unsqueeze(-1) == group))
+        either = (i_range.unsqueeze(-1) < j_range) | condition
+        both2 = both & (i_range.unsqueeze(-1) != j_range)
         return (
-            # wins1: score[i] > score[j] where relevant[i] and i != j and (i < j or not
-            #   relevant[j])
+            # wins1: score[i] > score[j] where relevant[i] and group[j] == group[i] and i != j
+            #   and (i < j or not (relevant[j] and group[i] == group[j]))
             Family(
                 left=score.unsqueeze(-1),
                 right=score,
-                stored=both & either,
+                stored=both2 & either,
                 tie=~(j_range < i_range.unsqueeze(-1)),
                 columns=1,
                 mirrored=True,
@@ -185,32 +201,50 @@ class PrecisionAtK(nn.Module):
         )
 
     def metric_of_rows(
-        self, rows: Tensor, families: tuple[Family, ...], score: Tensor, relevant: Tensor
+        self,
+        rows: Tensor,
+        families: tuple[Family, ...],
+        score: Tensor,
+        relevant: Tensor,
+        group: Tensor,
     ) -> Tensor:
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
-        n = score.shape[0]
         (wins1,) = split_rows(families, rows)
-        # place[i] = 1 + n - 1 - wins1[i]
-        place = 1 + n - 1 - wins1
-        return self.defined((relevant & (place <= self.k)).sum(-1).to(score.dtype) / self.k)
+        # place[i] = count[j | group[j] == group[i]] - wins1[i]
+        place = (group == group.unsqueeze(-1)).sum(-1) - wins1
+        # queries = count[g | first(group, g)]
+        queries = first_occurrence(group).sum(-1)
+        ratio = (relevant & (place <= self.k)).sum(-1).to(score.dtype) / self.k
+        return self.defined(otherwise(divide(ratio, queries), 0))
 
-    def prepare(self, score: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
+    def prepare(
+        self, score: Tensor, relevant: Tensor, group: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""
+        n = score.shape[0]
         if self.validate and not torch.compiler.is_compiling():
             sizes: dict[str, int] = {}
             check_shape("score", score, ("n",), sizes)
             check_real("score", score, True)
             check_shape("relevant", relevant, ("n",), sizes)
             check_flag("relevant", relevant)
+            if group is not None:
+                check_shape("group", group, ("n",), sizes)
+                check_index("group", group, None, None)
+        if group is None:
+            group = score.new_full((n,), 0, dtype=torch.long)
         score = as_scores(score)
         relevant = relevant.bool()
-        return score, relevant
+        group = group.long()
+        return score, relevant, group
 
 
-def precision_at_k(score: Tensor, relevant: Tensor, *, k: int = 10, seed: int = 0) -> Tensor:
+def precision_at_k(
+    score: Tensor, relevant: Tensor, group: Tensor | None = None, *, k: int = 10, seed: int = 0
+) -> Tensor:
     """The loss as a function; ``PrecisionAtK`` keeps the options and the step."""
     loss = PrecisionAtK(k=k, seed=seed)
-    value: Tensor = loss(score, relevant)
+    value: Tensor = loss(score, relevant, group)
     return value
 
 
@@ -246,6 +280,21 @@ def check_real(name: str, value: Tensor, live: bool) -> None:
     if live and value.isnan().any():
         count = int(value.isnan().sum())
         raise ValueError(f"{name}: {count} of {value.numel()} scores are NaN")
+
+
+def check_index(name: str, value: Tensor, below: int | None, ignore: int | None) -> None:
+    """Raises ValueError unless ``value`` holds whole numbers in ``[0, below)``, or ``ignore``."""
+    if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:
+        raise ValueError(f"{name}: expected whole numbers (torch.int64), got {value.dtype}")
+    if below is None:
+        return
+    outside = (value < 0) | (value >= below)
+    if ignore is not None:
+        outside &= value != ignore
+    if outside.any():
+        first = int(value[outside].flatten()[0])
+        also = "" if ignore is None else f" or the ignored {ignore}"
+        raise ValueError(f"{name}: expected values from 0 to {below - 1}{also}, got {first}")
 
 
 def check_flag(name: str, value: Tensor) -> None:
@@ -315,6 +364,27 @@ def check_places(*sizes: int) -> None:
         )
 
 
+def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
+    """The quotient; NaN, with gradient 0, where the denominator is 0."""
+    none = denominator == 0
+    quotient = numerator / torch.where(none, 1, denominator)
+    return torch.where(none, torch.nan, quotient)
+
+
+def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
+    """``value``, or ``default`` where it is undefined; the gradient there is 0."""
+    return torch.where(value.isnan(), default, value)
+
+
+def first_occurrence(values: Tensor) -> Tensor:
+    """True at the first of each distinct value: ``[n] -> [n]``."""
+    order = torch.arange(values.shape[0], device=values.device)
+    earlier = (values.unsqueeze(1) == values.unsqueeze(0)) & (
+        order.unsqueeze(0) < order.unsqueeze(1)
+    )
+    return ~earlier.any(1)
+
+
 class Family(NamedTuple):
     """All comparisons of one discrete decision.
 
@@ -325,6 +395,8 @@ class Family(NamedTuple):
         tie: The binary at equal scores: a bool, or a tensor that broadcasts to ``stored``.
         columns: How many trailing axes the metric only counts over.
         mirrored: Whether the last two axes are the same items, stored once for both directions.
+        both_ways: Whether the last two axes are the same items and the comparisons won against
+            each of them are counted as well, beside those that it wins.
     """
 
     left: Tensor
@@ -333,6 +405,7 @@ class Family(NamedTuple):
     tie: Tensor | bool
     columns: int
     mirrored: bool
+    both_ways: bool = False
 
 
 def row_shape(family: Family) -> tuple[int, ...]:
@@ -351,6 +424,12 @@ def layout(family: Family) -> tuple[int, int]:
     return rows, columns
 
 
+def count_of_rows(family: Family) -> int:
+    """How many counts of a family the metric takes."""
+    rows, _ = layout(family)
+    return 2 * rows if family.both_ways else rows
+
+
 def binaries_of(family: Family) -> Tensor:
     """The hard binaries of a family; False where nothing is stored."""
     won = (family.left > family.right) | ((family.left == family.right) & family.tie)
@@ -365,7 +444,8 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         binaries: ``[..., *rows, *columns]``, bool.
 
     Returns:
-        ``[..., R]``, int64, the rows flattened.
+        ``[..., R]``, int64, the rows flattened; behind them the counts of the columns, where the
+        family is counted both ways.
     """
     stored = family.stored
     won = binaries & stored
@@ -373,19 +453,27 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
         won = won | (stored & ~binaries).transpose(-1, -2)
     lead = won.shape[: won.ndim - stored.ndim]
     rows, columns = layout(family)
-    return won.reshape((*lead, rows, columns)).sum(-1)
+    wins = won.reshape((*lead, rows, columns)).sum(-1)
+    if family.both_ways:
+        against = won.transpose(-1, -2).reshape((*lead, rows, columns)).sum(-1)
+        wins = torch.cat([wins, against], -1)
+    return wins
 
 
 def split_rows(families: tuple[Family, ...], rows: Tensor) -> list[Tensor]:
-    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each."""
+    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each.
+
+    A family that is counted both ways gives two: of its rows, and of its columns.
+    """
     parts, start = [], 0
     for family in families:
         shape = row_shape(family)
         size = 1
         for length in shape:
             size *= length
-        parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
-        start += size
+        for _ in range(2 if family.both_ways else 1):
+            parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
+            start += size
     return parts
 
 
@@ -497,7 +585,7 @@ def flipped_rows(
         count, columns = layout(family)
         places = count * columns
         if places == 0:
-            row_start += count
+            row_start += count_of_rows(family)
             continue
         local = positions - place_start
         here = (local >= 0) & (local < places)
@@ -514,8 +602,12 @@ def flipped_rows(
                 else group * items * items + second * items + first
             )
             result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+        if family.both_ways:
+            items = family.stored.shape[-1]
+            against = count + local // (items * items) * items + local % items
+            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
         place_start += places
-        row_start += count
+        row_start += count_of_rows(family)
     return result
 
 
@@ -548,15 +640,15 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
 def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
     """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
 
-    A count is the number of ones among as many random bits as the row has comparisons. A mirrored
-    family couples its rows, so its bits are written out.
+    A count is the number of ones among as many random bits as the row has comparisons. A family
+    whose pairs stand in two rows couples them, so its bits are written out.
     """
     parts, start = [], 0
     for family in families:
         rows, columns = layout(family)
         size = rows * ((columns + 31) // 32)
         chunk = words[:, start : start + size]
-        if family.mirrored:
+        if family.mirrored or family.both_ways:
             bits = random_binaries((family,), chunk)
             parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
         else:

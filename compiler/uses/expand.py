@@ -1,0 +1,202 @@
+"""Finding and expanding the specs that a spec uses, down to the last one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lossc import specs
+from lossc.compiler.uses.merge import Merged, declared, dims, place
+from lossc.compiler.uses.rename import free, size
+from lossc.grammar import syntax as sx
+from lossc.grammar.errors import Diagnostic, SpecError, closest, one_of
+from lossc.grammar.folders import Folders, find_in, search_path, specs_in
+from lossc.grammar.format import to_dsl
+from lossc.grammar.load import load_used
+from lossc.grammar.words import MAX_CHARACTERS, MAX_TOKENS
+
+MOST_USES = 64  # `use` statements, those of used specs included
+DEEPEST = 16  # specs that use specs
+LONGEST_ALIAS = 64  # characters
+LARGEST = 5_000  # constructs of a spec with all that it uses; those of bundled specs are 30 to 200
+
+#: A file and the spec in it: what tells that a spec uses itself.
+Identity = tuple[Path, str]
+
+
+def expand(spec: sx.Spec, folders: Folders = ()) -> sx.Spec:
+    """A spec with everything that it uses merged in, so that it stands alone.
+
+    Names are looked up in the folders, in those of the variable ``LOSSC_SPECS``, and in the bundled
+    library; what a bundled spec uses is bundled.
+
+    Raises:
+        SpecError: A spec that is not found, is wrong, uses itself, or does not fit; all findings.
+    """
+    if not spec.uses:
+        return spec
+    whole = _Expansion(search_path(folders)).expand(spec, [_identity(spec)])
+    text = to_dsl(whole)
+    # its text is kept in generated modules and pickles, and must be readable again
+    if len(text) > MAX_CHARACTERS or len(re.findall(r"\w+|[^\w\s]", text)) > MAX_TOKENS:
+        raise SpecError(_too_large(spec.uses[-1]))
+    return whole
+
+
+def origins(spec: sx.Spec) -> dict[str, list[str]]:
+    """What an expanded spec has from other files: names by file."""
+    found: dict[str, list[str]] = {}
+    for what, name, span in declared(spec):
+        if what != "dim" and span.source.name != spec.span.source.name:
+            names = found.setdefault(span.source.name, [])
+            names += [name] if name not in names else []
+    return found
+
+
+@dataclass
+class _Expansion:
+    folders: tuple[Path, ...]
+    done: dict[Identity, sx.Spec] = field(default_factory=dict)
+    uses: int = 0
+
+    def expand(self, spec: sx.Spec, chain: list[Identity]) -> sx.Spec:
+        merged = Merged(spec)
+        for use in spec.uses:
+            self.uses += 1
+            try:
+                self._check_limits(use, chain)
+                merged.add(use, self._used(use, spec, chain))
+            except SpecError as error:
+                merged.errors += error.diagnostics
+            if merged.errors and self.uses > MOST_USES:
+                break
+        if merged.errors:
+            raise SpecError(_once(merged.errors))
+        result = merged.result()
+        if size(result) > LARGEST:
+            raise SpecError(_too_large(spec.uses[-1]))
+        return result
+
+    def _used(self, use: sx.Use, user: sx.Spec, chain: list[Identity]) -> sx.Spec:
+        """The used spec, expanded; the same object wherever it is used."""
+        note = f"used at {place(use.span)}"
+        if user.span.source.note:
+            note += f", {user.span.source.note}"
+        file = self._find(use, user)
+        try:
+            used = load_used(file, use.name.id, note)
+        except SpecError as error:
+            raise SpecError([_at(use, file, found) for found in error.diagnostics]) from None
+        identity = _identity(used)
+        if identity in chain:
+            path = [name for _, name in chain[chain.index(identity) :]]
+            message = f"'{path[0]}' uses itself: {' -> '.join([*path, path[0]])}"
+            raise SpecError(Diagnostic(use.span, "bad-use", message))
+        if identity not in self.done:
+            whole = self.expand(used, [*chain, identity]) if used.uses else used
+            if errors := _unknown(whole):
+                raise SpecError(errors)
+            self.done[identity] = whole
+        return self.done[identity]
+
+    def _find(self, use: sx.Use, user: sx.Spec) -> Path:
+        name = use.name.id
+        folders = () if _is_bundled(user) else self.folders
+        for folder in folders:
+            try:
+                file = find_in(folder, name)
+            except SpecError as error:
+                message = f"'{name}': {error.diagnostics[0].message}"
+                raise SpecError(Diagnostic(use.name.span, "bad-use", message)) from None
+            if file is not None:
+                return file
+        if name in specs.names():
+            return specs.path(name)
+        known = {*specs.names(), *(stem for folder in folders for stem in specs_in(folder))}
+        raise SpecError(
+            Diagnostic(
+                use.name.span,
+                "bad-use",
+                f"no bundled spec is called '{name}'"
+                + (f", and none in {', '.join(map(str, folders))}" if folders else ""),
+                expected="a spec that `lossc list` shows",
+                hint=_beside(user, name) or closest(name, known),
+            )
+        )
+
+    def _check_limits(self, use: sx.Use, chain: list[Identity]) -> None:
+        message = None
+        if self.uses > MOST_USES:
+            message = f"over {MOST_USES} specs are used here, one in the other"
+        elif len(chain) > DEEPEST:
+            message = f"over {DEEPEST} specs use one another here"
+        elif use.alias is not None and len(use.alias.id) > LONGEST_ALIAS:
+            message = f"an alias has at most {LONGEST_ALIAS} characters"
+        if message is not None:
+            raise SpecError(Diagnostic(use.span, "too-large", message))
+
+
+def _at(use: sx.Use, file: Path, found: Diagnostic) -> Diagnostic:
+    """A finding that has no place in the used file is one of the statement that uses it."""
+    if found.span is not None:
+        return found
+    message = f"cannot use {file}: {found.message}"
+    return Diagnostic(use.name.span, "bad-use", message, found.expected)
+
+
+def _identity(spec: sx.Spec) -> Identity:
+    return Path(spec.span.source.name).resolve(), spec.name.id
+
+
+def _is_bundled(spec: sx.Spec) -> bool:
+    file = Path(spec.span.source.name)
+    return file.stem in specs.names() and file.resolve() == specs.path(file.stem).resolve()
+
+
+def _beside(user: sx.Spec, name: str) -> str | None:
+    """Where a spec lies beside the one that uses it, what makes it findable."""
+    folder = Path(user.span.source.name).parent
+    if user.span.source.name == "<text>" or name not in specs_in(folder):
+        return None
+    return f"it lies beside this spec: name the folder, with `--specs {folder}` or `folders=`"
+
+
+def _unknown(spec: sx.Spec) -> list[Diagnostic]:
+    """Names that a used spec does not declare itself: it must not find them in its user."""
+    known = {name for _, name, _ in declared(spec)}
+    sizes = {name for name, _ in dims(spec)}
+    used = [name for each in spec.definitions if each.kind != "truth" for name in free(each)]
+    used += [name for term in spec.terms for name in free(term.body)]
+    used += free(spec.goal.body)
+    used += [entry.kind.ignore for entry in spec.inputs if entry.kind.ignore is not None]
+    wrong = [(name.id, name.span, known) for name in used if name.id not in known]
+    for entry in spec.inputs:
+        below = entry.kind.below
+        if below is not None and isinstance(below.size, str) and below.size not in sizes:
+            wrong.append((below.size, below.span, sizes))
+    return [
+        Diagnostic(
+            span, "unknown-name", f"unknown name '{name}'", one_of(names), closest(name, names)
+        )
+        for name, span, names in wrong
+    ]
+
+
+def _once(errors: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """What is wrong with a spec that is used twice is said once."""
+    found: dict[tuple[object, ...], Diagnostic] = {}
+    for error in errors:
+        span = error.span
+        where = (span.source.name, span.start, span.end) if span is not None else (error.file,)
+        found.setdefault((*where, error.rule, error.message), error)
+    return list(found.values())
+
+
+def _too_large(use: sx.Use) -> Diagnostic:
+    message = (
+        f"with what it uses, the spec has over {LARGEST:,} names, numbers and operations"
+        f" or {MAX_CHARACTERS:,} characters"
+    )
+    return Diagnostic(use.span, "too-large", message)

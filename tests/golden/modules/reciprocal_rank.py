@@ -1,0 +1,933 @@
+"""The loss of the spec `reciprocal_rank`, compiled by lossc 0.1.0.
+
+This file needs torch and nothing else. The spec (sha256 6a510b57b093b466):
+
+    spec reciprocal_rank
+    doc "Mean reciprocal rank: one over the rank of the best-placed relevant item. Mean over
+        queries; of tied items the first ranks higher; a query without relevant items is worth 0."
+    source "Voorhees, The TREC-8 Question Answering Track Report (1999); torchmetrics,
+        retrieval_reciprocal_rank"
+
+    input score: real[n]
+    input relevant: bool[n]
+    input group: int[n] = 0
+
+    let place[i] = 1 + sum[j | group[j] == group[i]] [score[j] beats score[i]]
+    evaluate mean[g in values(group)] (max[i | relevant[i] and group[i] == g] 1 / place[i] else 0)
+        else 0
+
+    example score = [0.9, 0.8, 0.6, 0.4, 0.3, 0.2],
+        relevant = [0, 1, 1, 1, 0, 0],
+        group = [0, 0, 0, 1, 1, 1]
+        gives 0.75
+
+Its stages:
+
+    score       score: real[n]
+    comparison  c1 = score[i] - score[j]   (where relevant[i] and group[j] == group[i] and i != j
+                  and (i < j or not (relevant[j] and group[i] == group[j])); at most n * n of them)
+    binary      wins1[i] = sum[j] [c1 > 0]   (a tie is won where not j < i)
+    metric      place[i] = count[j | group[j] == group[i]] - wins1[i]
+    metric      evaluate = mean[g | first(group, g)] (max[i | relevant[i] and group[i] == group[g]]
+                  1 / place[i] else 0) else 0
+    form        row-count (rows: ranks among items, ties by index; O(n^2))
+    best        every comparison won (by sign propagation)
+    surrogate   sigmoid + idw (temperature=1.0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ReciprocalRank", "reciprocal_rank"]
+
+
+class ReciprocalRank(nn.Module):
+    """Mean reciprocal rank: one over the rank of the best-placed relevant item.
+
+    The loss is minus the interpolated metric; ``metric`` is the metric itself.
+
+    Inputs:
+        score: ``[n]``, scores.
+        relevant: ``[n]``, bool.
+        group: ``[n]``, int.
+    """
+
+    seed: Tensor
+    step: Tensor
+
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        squash: str = "none",
+        good: int = 16,
+        bad: int = 16,
+        nearby: int = 16,
+        power: float = 1.0,
+        gradient: str = "exact",
+        bits: str = "auto",
+        seed: int = 0,
+        validate: bool = True,
+    ) -> None:
+        super().__init__()
+        check_number("temperature", temperature, 0.0, float("inf"), False, False)
+        self.temperature = temperature
+        check_choice("squash", squash, ("none", "sigmoid"))
+        self.squash = squash
+        check_number("good", good, 0, float("inf"), True, False, True)
+        self.good = good
+        check_number("bad", bad, 0, float("inf"), True, False, True)
+        self.bad = bad
+        check_number("nearby", nearby, 0, float("inf"), True, False, True)
+        self.nearby = nearby
+        check_number("power", power, 0.0, float("inf"), False, False)
+        self.power = power
+        check_choice("gradient", gradient, ("exact", "published", "attract"))
+        self.gradient = gradient
+        check_choice("bits", bits, ("auto", "drawn", "expected"))
+        self.bits = bits
+        check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
+        self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))
+        self.register_buffer("step", torch.tensor(0, dtype=torch.long))
+        self.validate = validate
+
+    def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
+        """The loss: a scalar. In training mode, every call draws new anchors."""
+        score, relevant, group = self.prepare(score, relevant, group)
+        # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
+        families = self.families(score, relevant, group)
+        step = self.step.clone()
+        if self.training:
+            self.step.add_(1)
+
+        def metric(rows: Tensor) -> Tensor:
+            return self.metric_of_rows(rows, families, score, relevant, group)
+
+        value = interpolate_idw(
+            families,
+            metric,
+            self.seed,
+            step,
+            temperature=self.temperature,
+            squash=self.squash,
+            good=self.good,
+            bad=self.bad,
+            nearby=self.nearby,
+            power=self.power,
+            gradient=self.gradient,
+            bits=self.bits,
+        )
+        return -value
+
+    @torch.no_grad()
+    def metric(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
+        """The metric as the spec has it, decoder then evaluator, without gradient."""
+        score, relevant, group = self.prepare(score, relevant, group)
+        n = score.shape[0]
+        j_range = torch.arange(n, device=score.device)
+        i_range = torch.arange(n, device=score.device)
+        larger = score > score.unsqueeze(-1)
+        equal = score == score.unsqueeze(-1)
+        condition = larger | equal & (j_range < i_range.unsqueeze(-1))
+        total = ((group == group.unsqueeze(-1)) & condition).sum(-1)
+        # place[i] = 1 + sum[j | group[j] == group[i]] [score[j] beats score[i]]
+        place = 1 + total
+        both = relevant.unsqueeze(-1) & (group.unsqueeze(-1) == group)
+        most = largest(1 / place.to(score.dtype), both.transpose(-2, -1), (-1,))
+        total2 = torch.where(first_occurrence(group), otherwise(most, 0), 0).sum(-1)
+        count = first_occurrence(group).sum(-1)
+        return self.defined(otherwise(divide(total2, count), 0))
+
+    def defined(self, value: Tensor) -> Tensor:
+        """``value``; a ValueError in eager mode where the spec leaves it undefined."""
+        if self.validate and not torch.compiler.is_compiling():
+            check_defined(value, "reciprocal_rank is undefined on these inputs")
+        return value
+
+    @torch.no_grad()
+    def refactored(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
+        """The metric by way of comparisons and binaries: equal to ``metric``."""
+        score, relevant, group = self.prepare(score, relevant, group)
+        families = self.families(score, relevant, group)
+        counts = [row_counts(family, binaries_of(family)) for family in families]
+        rows = torch.cat(counts, -1)
+        return self.metric_of_rows(rows, families, score, relevant, group)
+
+    def comparisons(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
+        """All comparisons, family by family, row by row: ``[l]``."""
+        score, relevant, group = self.prepare(score, relevant, group)
+        return flat_comparisons(self.families(score, relevant, group))
+
+    @torch.no_grad()
+    def evaluate_binaries(
+        self, binaries: Tensor, score: Tensor, relevant: Tensor, group: Tensor | None = None
+    ) -> Tensor:
+        """The metric of binaries in the order of ``comparisons``: ``[..., l] -> [...]``."""
+        score, relevant, group = self.prepare(score, relevant, group)
+        families = self.families(score, relevant, group)
+        rows = rows_of_binaries(families, binaries)
+        return self.metric_of_rows(rows, families, score, relevant, group)
+
+    def families(self, score: Tensor, relevant: Tensor, group: Tensor) -> tuple[Family, ...]:
+        """Score -> comparison -> binary: what is compared with what, and who wins a tie."""
+        n = score.shape[0]
+        check_places(n, n)
+        i_range = torch.arange(n, device=score.device)
+        j_range = torch.arange(n, device=score.device)
+        both = relevant.unsqueeze(-1) & (group == group.unsqueeze(-1))
+        condition = ~(relevant & (group.unsqueeze(-1) == group))
+        either = (i_range.unsqueeze(-1) < j_range) | condition
+        both2 = both & (i_range.unsqueeze(-1) != j_range)
+        return (
+            # wins1: score[i] > score[j] where relevant[i] and group[j] == group[i] and i != j
+            #   and (i < j or not (relevant[j] and group[i] == group[j]))
+            Family(
+                left=score.unsqueeze(-1),
+                right=score,
+                stored=both2 & either,
+                tie=~(j_range < i_range.unsqueeze(-1)),
+                columns=1,
+                mirrored=True,
+            ),
+        )
+
+    def metric_of_rows(
+        self,
+        rows: Tensor,
+        families: tuple[Family, ...],
+        score: Tensor,
+        relevant: Tensor,
+        group: Tensor,
+    ) -> Tensor:
+        """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
+        (wins1,) = split_rows(families, rows)
+        # place[i] = count[j | group[j] == group[i]] - wins1[i]
+        place = (group == group.unsqueeze(-1)).sum(-1) - wins1
+        both = relevant.unsqueeze(-1) & (group.unsqueeze(-1) == group)
+        most = largest(
+            divide(1, place.to(score.dtype)).unsqueeze(-2), both.transpose(-2, -1), (-1,)
+        )
+        total = torch.where(first_occurrence(group), otherwise(most, 0), 0).sum(-1)
+        count = first_occurrence(group).sum(-1)
+        return self.defined(otherwise(divide(total, count), 0))
+
+    def prepare(
+        self, score: Tensor, relevant: Tensor, group: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""
+        n = score.shape[0]
+        if self.validate and not torch.compiler.is_compiling():
+            sizes: dict[str, int] = {}
+            check_shape("score", score, ("n",), sizes)
+            check_real("score", score, True)
+            check_shape("relevant", relevant, ("n",), sizes)
+            check_flag("relevant", relevant)
+            if group is not None:
+                check_shape("group", group, ("n",), sizes)
+                check_index("group", group, None, None)
+        if group is None:
+            group = score.new_full((n,), 0, dtype=torch.long)
+        score = as_scores(score)
+        relevant = relevant.bool()
+        group = group.long()
+        return score, relevant, group
+
+
+def reciprocal_rank(
+    score: Tensor, relevant: Tensor, group: Tensor | None = None, *, seed: int = 0
+) -> Tensor:
+    """The loss as a function; ``ReciprocalRank`` keeps the options and the step."""
+    loss = ReciprocalRank(seed=seed)
+    value: Tensor = loss(score, relevant, group)
+    return value
+
+
+def check_shape(
+    name: str, value: Tensor, dims: tuple[str | int, ...], sizes: dict[str, int]
+) -> None:
+    """Raises ValueError unless ``value`` has the declared dims; new dims are entered in ``sizes``.
+
+    Args:
+        name: The input's name.
+        value: What came.
+        dims: Dim symbols and fixed sizes.
+        sizes: Sizes of the dims seen so far.
+    """
+    want = f"[{', '.join(str(dim) for dim in dims)}]"
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name}: expected a tensor {want}, got {type(value).__name__}")
+    if value.ndim != len(dims):
+        raise ValueError(f"{name}: expected the dims {want}, got the shape {list(value.shape)}")
+    for dim, size in zip(dims, value.shape, strict=True):
+        known = dim if isinstance(dim, int) else sizes.setdefault(dim, size)
+        if size != known:
+            said = "" if isinstance(dim, int) else f" with {dim} = {known}"
+            raise ValueError(
+                f"{name}: expected the dims {want}{said}, got the shape {list(value.shape)}"
+            )
+
+
+def check_real(name: str, value: Tensor, live: bool) -> None:
+    """Raises ValueError unless ``value`` is of a floating dtype; live scores must not be NaN."""
+    if not value.is_floating_point():
+        raise ValueError(f"{name}: expected real numbers, got {value.dtype}")
+    if live and value.isnan().any():
+        count = int(value.isnan().sum())
+        raise ValueError(f"{name}: {count} of {value.numel()} scores are NaN")
+
+
+def check_index(name: str, value: Tensor, below: int | None, ignore: int | None) -> None:
+    """Raises ValueError unless ``value`` holds whole numbers in ``[0, below)``, or ``ignore``."""
+    if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:
+        raise ValueError(f"{name}: expected whole numbers (torch.int64), got {value.dtype}")
+    if below is None:
+        return
+    outside = (value < 0) | (value >= below)
+    if ignore is not None:
+        outside &= value != ignore
+    if outside.any():
+        first = int(value[outside].flatten()[0])
+        also = "" if ignore is None else f" or the ignored {ignore}"
+        raise ValueError(f"{name}: expected values from 0 to {below - 1}{also}, got {first}")
+
+
+def check_flag(name: str, value: Tensor) -> None:
+    """Raises ValueError unless ``value`` is bool, or whole numbers that are 0 or 1."""
+    if value.dtype == torch.bool:
+        return
+    if value.is_floating_point() or value.is_complex():
+        raise ValueError(f"{name}: expected bool, got {value.dtype}")
+    if ((value != 0) & (value != 1)).any():
+        raise ValueError(f"{name}: expected bool, got whole numbers other than 0 and 1")
+
+
+def check_defined(value: Tensor, message: str) -> None:
+    """Raises ValueError with ``message`` where a metric has no value on this batch."""
+    if value.isnan().any():
+        raise ValueError(message)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raises ValueError unless an option is one of its choices."""
+    if value not in choices:
+        raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+
+
+def check_number(
+    name: str,
+    value: object,
+    low: float,
+    high: float,
+    closed_low: bool = True,
+    closed_high: bool = True,
+    whole: bool = False,
+) -> None:
+    """Raises ValueError unless an option is a number in its interval, and whole if it must be."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name}: expected a number, got {value!r}")
+    above = value >= low if closed_low else value > low
+    beneath = value <= high if closed_high else value < high
+    if not (above and beneath):
+        interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
+        raise ValueError(f"{name}: expected a number in {interval}, got {value}")
+    if whole and not isinstance(value, int):
+        raise ValueError(f"{name}: expected a whole number, got {value}")
+
+
+def as_scores(value: Tensor) -> Tensor:
+    """Scores in at least single precision; infinities become the largest finite numbers."""
+    if value.dtype in (torch.float16, torch.bfloat16):
+        value = value.float()
+    limit = torch.finfo(value.dtype).max
+    return value.clamp(-limit, limit)
+
+
+def check_places(*sizes: int) -> None:
+    """Raises ValueError before comparisons are made that no memory would hold.
+
+    Args:
+        *sizes: The axes of a family; all their places are made, whether stored or not.
+    """
+    places = 1
+    for size in sizes:
+        places *= size
+    if places > 2**28:
+        raise ValueError(
+            f"{' x '.join(str(size) for size in sizes)} comparisons are {places:,} places, and at "
+            f"most {2**28:,} fit: use smaller batches or maps"
+        )
+
+
+def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
+    """The quotient; NaN, with gradient 0, where the denominator is 0."""
+    none = denominator == 0
+    quotient = numerator / torch.where(none, 1, denominator)
+    return torch.where(none, torch.nan, quotient)
+
+
+def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
+    """``value``, or ``default`` where it is undefined; the gradient there is 0."""
+    return torch.where(value.isnan(), default, value)
+
+
+def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tensor:
+    """The maximum over ``dims`` of what ``where`` selects; NaN if that is nothing.
+
+    Args:
+        values: ``[..., *dims]``, of a floating dtype.
+        where: Broadcasts with ``values``; ``None`` selects everything.
+        dims: Trailing axes, negative.
+    """
+    if where is not None:
+        values = values.masked_fill(~where, -torch.inf)
+        chosen = values.flatten(dims[0])
+        some = where.expand_as(values).flatten(dims[0]).any(-1)
+    else:
+        chosen = values.flatten(dims[0])
+        some = torch.ones(chosen.shape[:-1], dtype=torch.bool, device=values.device)
+    if chosen.shape[-1] == 0:
+        return chosen.new_full(chosen.shape[:-1], torch.nan)
+    return torch.where(some, chosen.amax(-1), torch.nan)
+
+
+def first_occurrence(values: Tensor) -> Tensor:
+    """True at the first of each distinct value: ``[n] -> [n]``."""
+    order = torch.arange(values.shape[0], device=values.device)
+    earlier = (values.unsqueeze(1) == values.unsqueeze(0)) & (
+        order.unsqueeze(0) < order.unsqueeze(1)
+    )
+    return ~earlier.any(1)
+
+
+class Family(NamedTuple):
+    """All comparisons of one discrete decision.
+
+    Args:
+        left: Broadcasts to ``stored``: the score that wins where the binary is 1.
+        right: The score that it is compared with.
+        stored: ``[*rows, *columns]``, bool: where there is a comparison at all.
+        tie: The binary at equal scores: a bool, or a tensor that broadcasts to ``stored``.
+        columns: How many trailing axes the metric only counts over.
+        mirrored: Whether the last two axes are the same items, stored once for both directions.
+        both_ways: Whether the last two axes are the same items and the comparisons won against
+            each of them are counted as well, beside those that it wins.
+    """
+
+    left: Tensor
+    right: Tensor
+    stored: Tensor
+    tie: Tensor | bool
+    columns: int
+    mirrored: bool
+    both_ways: bool = False
+
+
+def row_shape(family: Family) -> tuple[int, ...]:
+    """The shape of the counts of a family."""
+    return tuple(family.stored.shape[: family.stored.ndim - family.columns])
+
+
+def layout(family: Family) -> tuple[int, int]:
+    """The number of rows, and of places in each."""
+    rows, columns = 1, 1
+    for axis, size in enumerate(family.stored.shape):
+        if axis < family.stored.ndim - family.columns:
+            rows *= size
+        else:
+            columns *= size
+    return rows, columns
+
+
+def count_of_rows(family: Family) -> int:
+    """How many counts of a family the metric takes."""
+    rows, _ = layout(family)
+    return 2 * rows if family.both_ways else rows
+
+
+def binaries_of(family: Family) -> Tensor:
+    """The hard binaries of a family; False where nothing is stored."""
+    won = (family.left > family.right) | ((family.left == family.right) & family.tie)
+    return won & family.stored
+
+
+def row_counts(family: Family, binaries: Tensor) -> Tensor:
+    """How many comparisons of each row are won.
+
+    Args:
+        family: Gives the shape and what is stored.
+        binaries: ``[..., *rows, *columns]``, bool.
+
+    Returns:
+        ``[..., R]``, int64, the rows flattened; behind them the counts of the columns, where the
+        family is counted both ways.
+    """
+    stored = family.stored
+    won = binaries & stored
+    if family.mirrored:
+        won = won | (stored & ~binaries).transpose(-1, -2)
+    lead = won.shape[: won.ndim - stored.ndim]
+    rows, columns = layout(family)
+    wins = won.reshape((*lead, rows, columns)).sum(-1)
+    if family.both_ways:
+        against = won.transpose(-1, -2).reshape((*lead, rows, columns)).sum(-1)
+        wins = torch.cat([wins, against], -1)
+    return wins
+
+
+def split_rows(families: tuple[Family, ...], rows: Tensor) -> list[Tensor]:
+    """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each.
+
+    A family that is counted both ways gives two: of its rows, and of its columns.
+    """
+    parts, start = [], 0
+    for family in families:
+        shape = row_shape(family)
+        size = 1
+        for length in shape:
+            size *= length
+        for _ in range(2 if family.both_ways else 1):
+            parts.append(rows[..., start : start + size].reshape((*rows.shape[:-1], *shape)))
+            start += size
+    return parts
+
+
+def rows_of_binaries(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
+    """Row counts of stored binaries in their flat order: ``[..., l] -> [..., R]``."""
+    places = [family.stored.flatten().nonzero().squeeze(-1) for family in families]
+    total = sum(where.shape[0] for where in places)
+    if binaries.shape[-1:] != (total,):
+        raise ValueError(f"expected {total} binaries for these inputs, got {list(binaries.shape)}")
+    parts, start = [], 0
+    for family, where in zip(families, places, strict=True):
+        chunk = binaries[..., start : start + where.shape[0]] > 0.5
+        dense = chunk.new_zeros((*chunk.shape[:-1], family.stored.numel()))
+        dense[..., where] = chunk
+        start += where.shape[0]
+        shape = (*chunk.shape[:-1], *family.stored.shape)
+        parts.append(row_counts(family, dense.reshape(shape)))
+    return torch.cat(parts, -1)
+
+
+def flat_comparisons(families: tuple[Family, ...]) -> Tensor:
+    """All stored comparisons: family by family, row-major: ``[l]``."""
+    parts = [
+        (family.left - family.right).expand(family.stored.shape)[family.stored]
+        for family in families
+    ]
+    return torch.cat(parts)
+
+
+def sigmoid_tail(margin: Tensor, temperature: float) -> Tensor:
+    """How far the relaxed binary is from the bit that it relaxes, at most 1/2.
+
+    It is ``sigma(-|c| / temperature)``, computed without a subtraction, so that it is exact for
+    large margins.
+
+    Args:
+        margin: ``|c|``, not negative, any shape.
+        temperature: Positive; in the units of the scores.
+    """
+    return (margin * (-1 / temperature)).sigmoid()
+
+
+def sigmoid_slope(tail: Tensor, temperature: float) -> Tensor:
+    """The derivative of the relaxed binary by the comparison: ``u (1 - u) / temperature``."""
+    return (tail - tail * tail) * (1 / temperature)
+
+
+def scramble(number: Tensor) -> Tensor:
+    """A 32-bit mixing function on int64 tensors that hold 32-bit values.
+
+    Both multipliers are below 2^31, so no product leaves the range of int64.
+    """
+    number = ((number ^ (number >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+    number = ((number ^ (number >> 15)) * 0x31848BAB) & 0xFFFFFFFF
+    return number ^ (number >> 16)
+
+
+def random_words(seed: Tensor, step: Tensor, count: int) -> Tensor:
+    """Uniform 32-bit words, as int64: ``[count]``.
+
+    Args:
+        seed: Scalar int64.
+        step: Scalar int64; another step gives other words.
+        count: How many; the first ones do not depend on it.
+    """
+    key = scramble((seed + (seed >> 32) * 0x7FEB352D + step * 0x9E3779B1) & 0xFFFFFFFF)
+    return scramble(torch.arange(count, device=seed.device) ^ key)
+
+
+def random_below(words: Tensor, bound: Tensor) -> Tensor:
+    """Whole numbers in ``[0, bound)`` from 32-bit words; 0 where the bound is 0."""
+    return (words * bound) >> 32
+
+
+def count_ones(words: Tensor) -> Tensor:
+    """The number of ones in each 32-bit word (int64)."""
+    words = words - ((words >> 1) & 0x55555555)
+    words = (words & 0x33333333) + ((words >> 2) & 0x33333333)
+    words = (words + (words >> 4)) & 0x0F0F0F0F
+    return ((words * 0x01010101) & 0xFFFFFFFF) >> 24
+
+
+def pick_among(words: Tensor, mask: Tensor) -> Tensor:
+    """A position where ``mask`` holds for each word: ``[t], [L] -> [t]``; 0 if there is none."""
+    if mask.shape[0] == 0:
+        return torch.zeros_like(words)
+    ranks = mask.cumsum(0, dtype=torch.int32)
+    rank = (random_below(words, ranks[-1].long()) + 1).int()
+    return torch.searchsorted(ranks, rank).clamp_max(mask.shape[0] - 1)
+
+
+def flipped_rows(
+    families: tuple[Family, ...], rows: Tensor, positions: Tensor, gains: Tensor
+) -> Tensor:
+    """Row counts after one flip each.
+
+    Args:
+        families: Give the layout of flat positions.
+        rows: ``[t, R]``, counts before the flips; not changed.
+        positions: ``[t]``, flat positions among all dense places of all families.
+        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+
+    Returns:
+        ``[t, R]``.
+    """
+    result = rows.clone()
+    place_start, row_start = 0, 0
+    for family in families:
+        count, columns = layout(family)
+        places = count * columns
+        if places == 0:
+            row_start += count_of_rows(family)
+            continue
+        local = positions - place_start
+        here = (local >= 0) & (local < places)
+        local = local.clamp(0, places - 1)
+        change = torch.where(here, gains, 0).unsqueeze(-1)
+        result.scatter_add_(-1, (row_start + local // columns).unsqueeze(-1), change)
+        if family.mirrored:
+            items = family.stored.shape[-1]
+            group, pair = local // (items * items), local % (items * items)
+            first, second = pair // items, pair % items
+            mirror = (
+                group * items + second
+                if family.columns
+                else group * items * items + second * items + first
+            )
+            result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+        if family.both_ways:
+            items = family.stored.shape[-1]
+            against = count + local // (items * items) * items + local % items
+            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
+        place_start += places
+        row_start += count_of_rows(family)
+    return result
+
+
+def words_of_bits(families: tuple[Family, ...]) -> int:
+    """How many random words the bits of one configuration take, each row beginning a new one."""
+    total = 0
+    for family in families:
+        rows, columns = layout(family)
+        total += rows * ((columns + 31) // 32)
+    return total
+
+
+def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
+    """Fair random bits at all dense places, row by row: ``[t, words] -> [t, L]``, bool."""
+    parts, start = [], 0
+    shifts = torch.arange(32, device=words.device)
+    for family in families:
+        rows, columns = layout(family)
+        size = rows * ((columns + 31) // 32)
+        shape = (words.shape[0], rows, (columns + 31) // 32, 1)
+        chunk = words[:, start : start + size].reshape(shape)
+        bits = ((chunk >> shifts) & 1).flatten(-2)[..., :columns]
+        parts.append(
+            bits.reshape((words.shape[0], rows * columns)).bool() & family.stored.reshape(-1)
+        )
+        start += size
+    return torch.cat(parts, -1)
+
+
+def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
+    """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
+
+    A count is the number of ones among as many random bits as the row has comparisons. A family
+    whose pairs stand in two rows couples them, so its bits are written out.
+    """
+    parts, start = [], 0
+    for family in families:
+        rows, columns = layout(family)
+        size = rows * ((columns + 31) // 32)
+        chunk = words[:, start : start + size]
+        if family.mirrored or family.both_ways:
+            bits = random_binaries((family,), chunk)
+            parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
+        else:
+            wanted = row_counts(family, family.stored).unsqueeze(-1)
+            starts = 32 * torch.arange((columns + 31) // 32, device=words.device)
+            kept = (1 << (wanted - starts).clamp(0, 32)) - 1
+            counts = count_ones(chunk.reshape((words.shape[0], rows, (columns + 31) // 32)) & kept)
+            parts.append(counts.sum(-1))
+        start += size
+    return torch.cat(parts, -1)
+
+
+def dense_row_counts(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
+    """Row counts of bits at all dense places: ``[..., L] -> [..., R]``."""
+    parts, start = [], 0
+    for family in families:
+        places = family.stored.numel()
+        chunk = binaries[..., start : start + places]
+        parts.append(row_counts(family, chunk.reshape((*chunk.shape[:-1], *family.stored.shape))))
+        start += places
+    return torch.cat(parts, -1)
+
+
+def interpolate_idw(
+    families: tuple[Family, ...],
+    metric: Callable[[Tensor], Tensor],
+    seed: Tensor,
+    step: Tensor,
+    best: Tensor | None = None,
+    temperature: float = 1.0,
+    squash: str = "none",
+    good: int = 16,
+    bad: int = 16,
+    nearby: int = 16,
+    power: float = 1.0,
+    gradient: str = "exact",
+    bits: str = "auto",
+) -> Tensor:
+    r"""The interpolated metric, differentiable in the scores.
+
+    Anchors are described by how they differ from the current configuration: d^2 to the latter is
+    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
+    digits. One pass over the comparisons and a few corrections give value and gradient.
+
+    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
+    ``lossc.runtime.reference.idw_gradient``.
+
+    Args:
+        families: The comparisons.
+        metric: The metric of row counts, ``[t, R] -> [t]``.
+        seed: Scalar int64.
+        step: Scalar int64; anchors are drawn anew for every step.
+        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
+            comparisons are won.
+        temperature: Of the sigmoid, in the units of the (squashed) scores.
+        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
+        good: Anchors one flip away from the best.
+        bad: Anchors of fair random bits.
+        nearby: Anchors that correct one wrong bit of the current configuration.
+        power: Shepard's power.
+        gradient: ``exact``, ``published`` or ``attract``.
+        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
+            mean over the bits, ``auto`` draws below 64 comparisons.
+
+    Returns:
+        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
+        gradient.
+    """
+    raw, soft = [], []
+    for family in families:
+        left, right = family.left, family.right
+        if squash == "sigmoid":
+            left, right = left.sigmoid(), right.sigmoid()
+        soft.append((left - right).expand(family.stored.shape).reshape(-1))
+        raw.append(binaries_of(family).reshape(-1))
+    comparisons, now = torch.cat(soft), torch.cat(raw)
+    if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
+        return metric(dense_row_counts(families, now)) + comparisons.sum()
+    with torch.no_grad():
+        stored = torch.cat([family.stored.reshape(-1) for family in families])
+        standing = where_we_stand(comparisons.detach(), stored, now, best, temperature)
+        drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
+        anchors = sample_anchors(families, standing, best, seed, step, (good, nearby, bad), drawn)
+    metrics = metric(anchors.rows).to(standing.tail.dtype)
+    with torch.no_grad():
+        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
+        slope = slope_towards(standing, anchors, pulls, (good, nearby, bad))
+        slope = slope * sigmoid_slope(standing.tail, temperature)
+    result = attach_gradient(comparisons, value, slope)
+    if metrics.requires_grad:  # the metric has continuous parts besides its decisions
+        result = result + shares.dot(metrics - metrics.detach())
+    return result
+
+
+class Standing(NamedTuple):
+    """Where the current scores stand among the configurations; all are ``[L]``, over all places.
+
+    Args:
+        stored: Where there is a comparison.
+        now: The current configuration.
+        wrong: Where it differs from the best one.
+        kept: 1 where there is a comparison, else 0.
+        tail: How far the relaxed binary is from the current one, at most 1/2.
+        excess: What differing in this bit adds to a squared distance: 1 - 2 tail.
+    """
+
+    stored: Tensor
+    now: Tensor
+    wrong: Tensor
+    kept: Tensor
+    tail: Tensor
+    excess: Tensor
+
+
+def where_we_stand(
+    comparisons: Tensor, stored: Tensor, now: Tensor, best: Tensor | None, temperature: float
+) -> Standing:
+    """Relaxes ``comparisons`` and compares the current configuration with the best one."""
+    kept = stored.to(comparisons.dtype)
+    tail = sigmoid_tail(comparisons.abs(), temperature) * kept
+    wrong = stored & ~now if best is None else stored & (now != best)
+    return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
+
+
+class Anchors(NamedTuple):
+    """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
+
+    Args:
+        good_at: ``[good]``, the bit in which each good anchor differs from the best configuration.
+        near_at: ``[nearby]``, the bit in which each nearby one differs from the current one.
+        rows: ``[t, R]``, row counts of all.
+        squared: ``[t]``, squared distances from the relaxed binaries.
+        differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
+            bits were drawn; else ``None``.
+    """
+
+    good_at: Tensor
+    near_at: Tensor
+    rows: Tensor
+    squared: Tensor
+    differ: Tensor | None
+
+
+def sample_anchors(
+    families: tuple[Family, ...],
+    standing: Standing,
+    best: Tensor | None,
+    seed: Tensor,
+    step: Tensor,
+    counts: tuple[int, int, int],
+    drawn: bool,
+) -> Anchors:
+    """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
+    stored, now, wrong, kept, tail, excess = standing
+    good, nearby, bad = counts
+    width = words_of_bits(families)
+    words = random_words(seed, step, good + nearby + bad * width)
+    flips, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
+    # good anchors flip the best configuration anywhere; nearby ones correct a wrong bit, if any
+    good_at = pick_among(flips[:good], stored)
+    near_at = pick_among(flips[good:], wrong | (stored & ~wrong.any()))
+
+    # squared distances, all as the current one plus the bits that differ: no digits are lost
+    current = tail.dot(tail)
+    best_distance = current + excess.dot(wrong.to(excess.dtype))
+    wrong_good, excess_good = wrong[good_at], excess[good_at]
+    good_distance = best_distance + torch.where(wrong_good, -excess_good, excess_good)
+    near_distance = current + excess[near_at]
+
+    now_rows = dense_row_counts(families, now)
+    best_rows = dense_row_counts(families, stored if best is None else best & stored)
+    flipped_at = torch.cat([good_at, near_at])
+    gain = (1 - 2 * now.long()[flipped_at]) * stored.any()  # what a flip of the current bit wins
+    gain[:good] *= 1 - 2 * wrong_good.long()
+    before = torch.cat([best_rows.expand(good, -1), now_rows.expand(nearby, -1)])
+    rows = [best_rows.unsqueeze(0), flipped_rows(families, before, flipped_at, gain)]
+    differ = None
+    bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
+    if drawn:
+        bits_of_bad = random_binaries(families, bad_words)
+        rows.append(dense_row_counts(families, bits_of_bad))
+        differ = ((bits_of_bad != now) & stored).to(excess.dtype)
+        bad_distance = current + differ @ excess
+    else:
+        rows.append(random_row_counts(families, bad_words))
+    squared = torch.cat([best_distance.unsqueeze(0), good_distance, near_distance, bad_distance])
+    return Anchors(good_at, near_at, torch.cat(rows), squared, differ)
+
+
+def slope_towards(
+    standing: Standing, anchors: Anchors, pulls: Tensor, counts: tuple[int, int, int]
+) -> Tensor:
+    """The sum over anchors of ``pull * (u - anchor)``, bit by bit: ``[L]``.
+
+    With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor
+    that differs from the current bit adds s.
+    """
+    now, wrong, kept, tail = standing.now, standing.wrong, standing.kept, standing.tail
+    to_best, to_good, to_near, to_bad = torch.split(pulls, [1, *counts])
+    along = wrong.to(tail.dtype) * (to_best.sum() + to_good.sum()) - tail * pulls.sum()
+    along.index_add_(0, anchors.good_at, torch.where(wrong[anchors.good_at], -to_good, to_good))
+    along.index_add_(0, anchors.near_at, to_near)
+    if anchors.differ is None:
+        along += kept * (to_bad.sum() / 2)
+    else:
+        along += to_bad @ anchors.differ
+    return torch.where(now, along, -along) * kept
+
+
+def idw_weights(
+    squared: Tensor, values: Tensor, power: float, gradient: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The interpolated value, and what each anchor has to do with it.
+
+    Args:
+        squared: ``[t]``, squared distances, not negative.
+        values: ``[t]``, the metric at each anchor.
+        power: Shepard's power.
+        gradient: ``exact``, ``published`` or ``attract``.
+
+    Returns:
+        The value, a scalar; the factor of ``u - a_k`` in its gradient, ``[t]``; and the share of
+        each anchor in it, ``[t]``.
+    """
+    tiny = torch.finfo(squared.dtype).tiny
+    squared = squared.clamp_min(tiny)
+    nearest = squared.amin()
+    # scaled so that none overflows; an anchor at distance 0 leaves nothing to the others
+    weights = (nearest / squared) ** (power / 2)
+    total = weights.sum()
+    value = weights.dot(values) / total
+    shift = {"exact": -1, "published": 1, "attract": 0}[gradient]
+    pulls = (values + shift * value) * weights / (total * squared)
+    return value, pulls * (-power * (nearest > tiny)), weights / total
+
+
+class AttachGradient(torch.autograd.Function):
+    """A value with a gradient that was computed along with it."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx, comparisons: Tensor, value: Tensor, slope: Tensor
+    ) -> Tensor:
+        """Returns ``value`` and keeps ``slope`` for the way back."""
+        ctx.save_for_backward(slope)
+        return value.clone()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
+    ) -> tuple[Tensor, None, None]:
+        """The kept gradient, scaled; it has no derivative of its own."""
+        (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return grad * slope, None, None
+
+
+def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+    """``value`` as a function of ``comparisons`` whose gradient is ``slope``."""
+    attached: Tensor = AttachGradient.apply(  # type: ignore[no-untyped-call]
+        comparisons, value, slope
+    )
+    return attached

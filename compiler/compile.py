@@ -152,8 +152,13 @@ class CompiledLoss:
             torch.as_tensor(binaries), *args, **self._named(inputs)
         )
 
-    def check(self, batches: int = 1000, seed: int = 0) -> Report:
+    def check(self, batches: int = 1000, seed: int = 0, patient: bool = True) -> Report:
         """Translation validation on ``batches`` batches.
+
+        Args:
+            batches: How many.
+            seed: Of the batches.
+            patient: Go on after the first failure, to show the smallest.
 
         Raises:
             SpecError: The two forms disagree; shows the smallest batch on which they do. Or an
@@ -163,7 +168,7 @@ class CompiledLoss:
         watched: Watched | None = None
         try:
             watched = Watched(self._eager)
-            report = validate_refactoring(self.plan, watched, batches, seed)
+            report = validate_refactoring(self.plan, watched, batches, seed, patient)
             report.examples = check_examples(self.spec, self.plan.is_metric, self._with)
             return report
         except LosscError:
@@ -255,9 +260,9 @@ def compile_spec(
         return _with_ideal(graph, surrogate, options, error)
 
 
-def _checked(compiled: CompiledLoss, batches: int = QUICK) -> CompiledLoss:
+def _checked(compiled: CompiledLoss, batches: int = QUICK, patient: bool = True) -> CompiledLoss:
     """The loss once it has been tried, with what was learned from that."""
-    report = compiled.check(batches)
+    report = compiled.check(batches, patient=patient)
     if not report.free_ties:
         return compiled
     freed = compiled.replanned(replace(compiled.plan, free_ties=True))
@@ -277,7 +282,7 @@ def _with_ideal(
         )
         compiled = CompiledLoss(graph, replace(plan, ideal=ideal.text), surrogate, options)
         try:
-            return _checked(compiled, 4 * QUICK)
+            return _checked(compiled, 4 * QUICK, patient=False)
         except SpecError as beaten:
             if all(found.rule == "best-beaten" for found in beaten.diagnostics):
                 continue

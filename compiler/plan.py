@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from lossc.compiler.discrete import PASSES
+from lossc.compiler.front.scope import MOST_ITEMS
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.ir.node import Node
 from lossc.compiler.ir.text import text
@@ -96,9 +98,25 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
     root, rows = count_rows(root, families, graph.make, signs, dense or published_consistency)
     root = simplified(root, graph.make, signs)
     verify(root, "count_rows")
+    _refuse_too_many_pairs(rows)
     return Plan(
         graph, root, rows, signs, uses_truth, undefined_message(graph), published_consistency
     )
+
+
+def _refuse_too_many_pairs(rows: tuple[RowFamily, ...]) -> None:
+    """Fixed dims say how many comparisons there are before there is any batch."""
+    for row in rows:
+        extents = [axis.extent for axis in row.axes]
+        fixed = math.prod(e.size + e.extra for e in extents if isinstance(e.size, int))
+        if fixed > MOST_ITEMS:
+            raise SpecError(
+                Diagnostic(
+                    row.family.binary.span,
+                    "too-large",
+                    f"this makes over {MOST_ITEMS:,} comparisons, by its fixed dims",
+                )
+            )
 
 
 def _ideal(graph: Graph) -> str:

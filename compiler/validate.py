@@ -75,7 +75,9 @@ class Report:
         )
 
 
-def validate_refactoring(plan: Plan, loss: Any, count: int, seed: int = 0) -> Report:
+def validate_refactoring(
+    plan: Plan, loss: Any, count: int, seed: int = 0, patient: bool = True
+) -> Report:
     """Tries ``count`` batches.
 
     Args:
@@ -84,6 +86,7 @@ def validate_refactoring(plan: Plan, loss: Any, count: int, seed: int = 0) -> Re
             as well.
         count: How many batches.
         seed: Of the batches.
+        patient: Go on after the first failure, to show the smallest.
 
     Raises:
         SpecError: A disagreement (L034), with the smallest failing batch; or a sampled
@@ -123,6 +126,8 @@ def validate_refactoring(plan: Plan, loss: Any, count: int, seed: int = 0) -> Re
             report.ties_matter |= found.ties_matter
             if found.better is not None:
                 beaten.append((batch, *found.better))
+            if not patient and (failures or beaten):
+                break
     finally:
         loss.validate = was
     if failures:

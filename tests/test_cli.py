@@ -229,6 +229,8 @@ def test_the_listed_surrogates_are_those_that_exist(option, names, good):
         ["explain", "accuracy", "--graph", "picture.png"],
         ["train", "digits", "--lr", "0"],
         ["train", "digits", "--seeds", "0"],
+        ["train", "digits", "--input", "cost"],
+        ["train", "digits", "--input", "a=x", "--input", "a=y"],
     ],
 )
 def test_wrong_usage(arguments):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import torch
@@ -19,7 +20,7 @@ POINTS = 80
 TRIED = 12
 #: Read well on white and on black.
 _GREY, _BLUE, _ORANGE = "#808080", "#3b8fd9", "#e08214"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.hashsalt": "lossc",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -98,17 +99,17 @@ def _variation(
     compiled: CompiledLoss, inputs: list[Tensor | None], number: int, flat: int
 ) -> tuple[int, float]:
     """How many values the metric has as a score moves, and how far they lie apart."""
-    loss = compiled.loss()
+    loss: Any = compiled.loss()
     function = loss.metric if compiled.plan.is_metric else loss
     with torch.no_grad():
         batches = _batches(compiled, inputs, number, flat, TRIED)
         values = torch.stack([function(*batch) for _, _, batch in batches])
-    steps = len(values.mul(1e6).round().unique()) if compiled.plan.is_metric else 0
+    steps = len(set(values.mul(1e6).round().tolist())) if compiled.plan.is_metric else 0
     return steps, round(float(values.diff().abs().sum()), 6)
 
 
 def _moved(compiled: CompiledLoss, inputs: list[Tensor | None], number: int, flat: int) -> Sweep:
-    loss = compiled.loss().eval()  # the same draw of anchors everywhere
+    loss: Any = compiled.loss().eval()  # the same draw of anchors everywhere
     sign = -1 if compiled.plan.graph.goal == "evaluate" else 1
     places, exact, smooth, slope = [], [], [], []
     for place, scores, batch in _batches(compiled, inputs, number, flat, POINTS):

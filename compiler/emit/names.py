@@ -17,7 +17,7 @@ _IMPORTED = (
 )
 _METHODS = (
     *("forward", "metric", "defined", "refactored", "comparisons", "evaluate_binaries"),
-    *("families", "best", "items", "metric_of_rows", "prepare"),
+    *("families", "ideal", "best", "tied", "items", "metric_of_rows", "prepare"),
 )
 # what the methods call their own variables, and what a loss keeps besides its params and options
 _LOCALS = (
@@ -28,7 +28,7 @@ _LOCALS = (
     "rows",
     "binaries",
     "value",
-    "ideal",
+    "free",
     "dtype",
     "device",
 )
@@ -50,7 +50,7 @@ RESERVED: frozenset[str] = frozenset(
         *_ATTRIBUTES,
     }
 )
-_WINS = re.compile(r"wins\d+")  # the counts of each family
+_WINS = re.compile(r"(?:wins|losses)\d+")  # the counts of each family
 _IDEAL = "ideal_"  # begins the ideal scores of an input
 
 

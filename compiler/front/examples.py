@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossc.compiler.front.params import bind_param, inside, show_range
+from lossc.compiler.front.params import bind_param, inside, show_range, words_of
 from lossc.compiler.front.scope import Scope
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import closest, one_of
@@ -68,9 +68,11 @@ def _check_shape(scope: Scope, name: sx.Name, array: sx.Array, sizes: dict[str, 
     """Whether a name is declared, and given what fits its dims; enters their sizes."""
     params = {param.name.id: param for param in scope.spec.params}
     if name.id in params:
-        _, complaint = bind_param(params[name.id], array)
+        words = words_of(scope.spec, name.id) if isinstance(array, str) else set[str]()
+        _, complaint = bind_param(params[name.id], array, words)
         if complaint is not None:
-            scope.error(name.span, complaint.rule, complaint.message, expected=complaint.expected)
+            more = {"expected": complaint.expected, "hint": complaint.hint}
+            scope.error(name.span, complaint.rule, complaint.message, **more)
         return True
     if name.id not in scope.inputs:
         if name.id not in scope.lost:

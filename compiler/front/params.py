@@ -46,7 +46,10 @@ def plain(value: object) -> object:
 
 
 def words_of(spec: sx.Spec, name: str) -> set[str]:
-    """The texts that a spec compares a param with: any other would silently mean none of them."""
+    """The texts that a spec compares a param with by ``==``: any other would silently mean none.
+
+    Empty if it is also compared by ``!=``: then every other text has a meaning.
+    """
     found: set[str] = set()
     stack: list[object] = [*spec.definitions, *spec.terms, spec.goal]
     while stack:
@@ -54,6 +57,8 @@ def words_of(spec: sx.Spec, name: str) -> set[str]:
         if isinstance(node, sx.Compare):
             for one, other in ((node.left, node.right), (node.right, node.left)):
                 if isinstance(one, sx.Name) and one.id == name and isinstance(other, sx.String):
+                    if node.op == "!=":
+                        return set()
                     found.add(other.value)
         if isinstance(node, tuple):
             stack.extend(node)

@@ -144,7 +144,7 @@ def open_scope(
     return scope
 
 
-MOST_DIMS, LARGEST_DIM, MOST_ITEMS = 8, 65_536, 2**24
+MOST_DIMS, LARGEST_DIM, MOST_ITEMS = 8, 65_536, 2**22
 
 
 def _check_size(scope: Scope, entry: sx.Input) -> None:

@@ -42,6 +42,82 @@ class Accuracy(nn.Module):
 def accuracy(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
     """The loss as a function; ``Accuracy`` keeps the options and the step."""
 
+class AdaptiveH1(nn.Module):
+    """The loss of the spec ``adaptive_h1``.
+
+    Euclidean losses of 2D and 3D heatmaps, weighted so that their gradients balance. A pair
+    without error adds 0; 0 on an empty batch.
+
+    Inputs:
+        heatmap_2d: ``real[n, k, h, w]``.
+        target_2d: ``target real[n, k, h, w]``.
+        heatmap_3d: ``real[n, k, d, h, w]``.
+        target_3d: ``target real[n, k, d, h, w]``.
+    """
+
+    def __init__(self, *, validate: bool = True) -> None: ...
+    def forward(
+        self, heatmap_2d: Tensor, target_2d: Tensor, heatmap_3d: Tensor, target_3d: Tensor
+    ) -> Tensor: ...
+    def __call__(
+        self, heatmap_2d: Tensor, target_2d: Tensor, heatmap_3d: Tensor, target_3d: Tensor
+    ) -> Tensor: ...
+
+def adaptive_h1(
+    heatmap_2d: Tensor, target_2d: Tensor, heatmap_3d: Tensor, target_3d: Tensor
+) -> Tensor:
+    """The loss as a function; ``AdaptiveH1`` keeps the options and the step."""
+
+class AdaptiveI1(nn.Module):
+    """The loss of the spec ``adaptive_i1``.
+
+    Euclidean losses of 2D and 3D heatmaps and of their integrals (soft-argmax), weighted so
+    that their gradients balance. A pair without error adds 0; 0 on an empty batch.
+
+    Inputs:
+        heatmap_2d: ``real[n, k, h, w]``.
+        target_2d: ``target real[n, k, h, w]``.
+        heatmap_3d: ``real[n, k, d, h, w]``.
+        target_3d: ``target real[n, k, d, h, w]``.
+        joint: ``target real[n, k, 2]``.
+        depth: ``target real[n, k]``.
+    """
+
+    def __init__(
+        self, *, scale: float = 30.0, cutoff: float = 0.003, validate: bool = True
+    ) -> None: ...
+    def forward(
+        self,
+        heatmap_2d: Tensor,
+        target_2d: Tensor,
+        heatmap_3d: Tensor,
+        target_3d: Tensor,
+        joint: Tensor,
+        depth: Tensor,
+    ) -> Tensor: ...
+    def __call__(
+        self,
+        heatmap_2d: Tensor,
+        target_2d: Tensor,
+        heatmap_3d: Tensor,
+        target_3d: Tensor,
+        joint: Tensor,
+        depth: Tensor,
+    ) -> Tensor: ...
+
+def adaptive_i1(
+    heatmap_2d: Tensor,
+    target_2d: Tensor,
+    heatmap_3d: Tensor,
+    target_3d: Tensor,
+    joint: Tensor,
+    depth: Tensor,
+    *,
+    scale: float = 30.0,
+    cutoff: float = 0.003,
+) -> Tensor:
+    """The loss as a function; ``AdaptiveI1`` keeps the options and the step."""
+
 class AnchorBce(nn.Module):
     """The loss of the spec ``anchor_bce``.
 
@@ -785,6 +861,39 @@ class MacroF1(nn.Module):
 
 def macro_f1(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
     """The loss as a function; ``MacroF1`` keeps the options and the step."""
+
+class Manual(nn.Module):
+    """The loss of the spec ``manual``.
+
+    Euclidean losses of 2D and 3D heatmaps with weights chosen by hand. 0 on an empty batch.
+
+    Inputs:
+        heatmap_2d: ``real[n, k, h, w]``.
+        target_2d: ``target real[n, k, h, w]``.
+        heatmap_3d: ``real[n, k, d, h, w]``.
+        target_3d: ``target real[n, k, d, h, w]``.
+    """
+
+    def __init__(
+        self, *, weight_2d: float = 1.0, weight_3d: float = 0.3, validate: bool = True
+    ) -> None: ...
+    def forward(
+        self, heatmap_2d: Tensor, target_2d: Tensor, heatmap_3d: Tensor, target_3d: Tensor
+    ) -> Tensor: ...
+    def __call__(
+        self, heatmap_2d: Tensor, target_2d: Tensor, heatmap_3d: Tensor, target_3d: Tensor
+    ) -> Tensor: ...
+
+def manual(
+    heatmap_2d: Tensor,
+    target_2d: Tensor,
+    heatmap_3d: Tensor,
+    target_3d: Tensor,
+    *,
+    weight_2d: float = 1.0,
+    weight_3d: float = 0.3,
+) -> Tensor:
+    """The loss as a function; ``Manual`` keeps the options and the step."""
 
 class MatthewsCorrcoef(nn.Module):
     """The loss of the spec ``matthews_corrcoef``.

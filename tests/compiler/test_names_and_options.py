@@ -123,7 +123,9 @@ def test_everything_that_generated_code_uses_is_reserved():
     for name in ("accuracy", "average_precision", "pck"):
         made = lossc.loss(name)
         assert {attribute for attribute in vars(made) if attribute != "alpha"} <= RESERVED
-        assert set(dir(type(made))) - set(dir(object)) <= RESERVED
+        own = set(dir(type(made))) - set(dir(object))
+        # torch.compile leaves a mark on classes that it has seen
+        assert {attribute for attribute in own if not attribute.startswith("___")} <= RESERVED
 
 
 # ---------------------------------------------------------------------------- optional inputs
@@ -299,7 +301,9 @@ def test_a_loss_is_tried_as_well(monkeypatch):
     tried = []
     check = compiling.CompiledLoss.check
     monkeypatch.setattr(
-        compiling.CompiledLoss, "check", lambda self, *a: tried.append(a) or check(self, *a)
+        compiling.CompiledLoss,
+        "check",
+        lambda self, *a, **more: tried.append(a) or check(self, *a, **more),
     )
     compile_spec("cross_entropy")
     assert tried == [(compiling.QUICK,)]

@@ -51,6 +51,25 @@ COMPILES = {
     "braces": 'spec t\ndoc "{0} {self} %s \\\\N{x} \'\'\' \\"\\"\\""\n'
     + (HEAD + GOAL).removeprefix("spec t\n"),
     "the smallest number": HEAD + "evaluate mean[i] [score[i] > 1e-320] else 0",
+    "choices of themselves": doubled(60, "where(n > K, SELF, SELF + 1)"),
+    "conditions of themselves": HEAD
+    + "let a0[i] = [relevant[i]]\n"
+    + "".join(f"let a{k + 1}[i] = [a{k}[i] > 0 or a{k}[i] < 0]\n" for k in range(50))
+    + "evaluate mean[i | a50[i]] [score[i] > 0] else 0",
+    "many families": HEAD
+    + "".join(f"let x{k} = mean[i | relevant[i]] [score[i] > {k}] else 0\n" for k in range(90))
+    + "evaluate "
+    + " + ".join(f"x{k}" for k in range(90)),
+    "many thresholds": HEAD
+    + f"evaluate mean[i] [{' and '.join(f'score[i] > {k}' for k in range(90))}]",
+    "eight indices": HEAD
+    + "evaluate "
+    + "".join(f"mean[i{k}] " for k in range(8))
+    + f"[{' + '.join(f'score[i{k}]' for k in range(8))} > 0]",
+    "a written range as a subscript": HEAD
+    + "let a[i in 0..9] = [score[i] > 0]\nevaluate mean[i in 0..9] a[i] else 0",
+    "a large fixed dim": "spec t\ninput s: real[65536]\ninput y: int\n"
+    "evaluate [(argmax[j] s[j]) == y]",
     "a high power": HEAD + "evaluate (mean[i | relevant[i]] [score[i] > 0])^1000 else 0",
 }
 REFUSED = {
@@ -63,6 +82,16 @@ REFUSED = {
         "spec t\ninput s: real[60000]\nevaluate mean[i, j | i < j] [s[i] > s[j]]",
         "too-large",
     ),
+    "pairs of an argmax": (
+        "spec t\ninput s: real[4096]\ninput y: target real\n"
+        "minimize abs((argmax[j] s[j]) - y)\ntruth s[j] = -abs(j - y)",
+        "too-large",
+    ),
+    "fixed dims": (
+        "spec t\ninput s: real[4096, 4096]\nevaluate mean[i, j] [s[i, j] > 0]",
+        "too-large",
+    ),
+    "a power of a dim": (HEAD + "let a = n^64\nevaluate mean[i] [score[i] > 0] * a", "bad-number"),
     "a large example": (
         HEAD + GOAL + f"example score = [{'1, ' * 9_999}1], relevant = [1] gives 1\n",
         "too-large",

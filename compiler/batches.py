@@ -76,6 +76,11 @@ def _least_sizes(graph: Graph) -> dict[str, int]:
         if node.op == "argmax":
             for index in node.bound:
                 note(index.extent, index.extent.low)
+        elif node.op in ("eq", "ne"):
+            for winner, other in (node.args, node.args[::-1]):
+                place = constants.value(other) if winner.op == "winner" else None
+                if place is not None:
+                    note(winner.args[0].bound[winner.component].extent, place)
         elif node.op == "rank":
             place = constants.value(node.args[2])
             if place is not None:

@@ -99,6 +99,14 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
     root = simplified(root, graph.make, signs)
     verify(root, "count_rows")
     _refuse_too_many_pairs(rows)
+    if not rows:
+        raise SpecError(
+            Diagnostic(
+                graph.spec.goal.span,
+                "no-decision",
+                "every decision in this metric has one outcome, whatever the scores are",
+            )
+        )
     return Plan(
         graph, root, rows, signs, uses_truth, undefined_message(graph), published_consistency
     )

@@ -26,7 +26,7 @@ def at_place(ordered: Tensor, place: Tensor | int) -> Tensor:
         ordered.shape[:-1], position.shape
     )
     if items == 0:
-        return ordered.new_full(shape, torch.nan)
+        return (ordered.sum(-1) + torch.nan).expand(shape)
     inside = (position >= 0) & (position < items)
     picked = position.clamp(0, items - 1).expand(shape).unsqueeze(-1)
     found = ordered.expand(*shape, items).gather(-1, picked).squeeze(-1)
@@ -155,7 +155,7 @@ def running_at(
         shape: torch.Size = torch.broadcast_shapes(  # type: ignore[no-untyped-call]
             running.shape[:-1], position.shape
         )
-        return running.new_full(shape, nothing)
+        return (running.sum(-1) + nothing).expand(shape)
     inside = position < items if backward else position >= 0
     return torch.where(inside, item_at(running, position), nothing)
 

@@ -36,7 +36,7 @@ class Elementwise(Part):
             if value.scalar:
                 return replace(
                     value,
-                    code=f"int{value.inside(0) if value.level < 20 else f'({value.code})'}",
+                    code=f"int({value.code})",
                     kind="int",
                     level=20,
                 )
@@ -69,10 +69,13 @@ class Elementwise(Part):
         if op == "div" and scalar and node.args[1].op != "const":
             quotient = f"{first.inside(13)} / {values[1].inside(14)}"
             return f"{quotient} if {values[1].inside(2)} else math.nan", 1
+        if op in ("floordiv", "mod") and scalar and node.args[1].op != "const":
+            number = f"{first.inside(13)} {_OPERATORS[op][0]} {values[1].inside(14)}"
+            return f"{number} if {values[1].inside(2)} else math.nan", 1
         if op in ("and", "or") and scalar:
             return f"{first.inside(4)} {op} {values[1].inside(4)}", 3
         if op in ("floordiv", "mod") and node.kind == "real" and not scalar:
-            return self._divided(op, *values)
+            return self._divided(node, *values)
         if op == "pow" and _may_be_steep(node) and not first.scalar:
             return self.call("power_at_zero", *(v.code for v in values)), 20
         if op in _OPERATORS:
@@ -84,7 +87,9 @@ class Elementwise(Part):
                     re.fullmatch(r"[A-Za-z_][\w.]*|\d+", part) for part in (base, exponent)
                 )
                 return (f"{base}**{exponent}" if simple else f"{base} ** {exponent}"), 15
-            return f"{first.inside(level + (level == 7))} {symbol} {values[1].inside(tight)}", level
+            code = f"{first.inside(level + (level == 7))} {symbol} {values[1].inside(tight)}"
+            # a * (b // c) is not a * b // c
+            return code, (level - 1 if op in ("floordiv", "mod") else level)
         if op == "neg":
             return f"-{first.inside(14 if first.level != 15 else 16)}", 14
         if op == "not":
@@ -120,12 +125,17 @@ class Elementwise(Part):
     def _tensor(self, value: Value) -> str:
         return f"{self.anchor}.new_tensor({value.code})" if value.scalar else value.code
 
-    def _divided(self, op: str, value: Value, unit: Value) -> tuple[str, int]:
+    def _divided(self, node: Node, value: Value, unit: Value) -> tuple[str, int]:
         """Whole quotients by the quotient itself, as its thresholds are, and what is left over."""
-        if op == "mod" and not value.code.isidentifier():  # it is needed twice
+        if node.op == "mod" and not value.code.isidentifier():  # it is needed twice
             value = self.assign("value", value)
-        whole = f"({value.inside(13)} / {unit.inside(14)}).floor()"
-        if op == "floordiv":
+        if self._never_zero(node.args[1]):
+            whole = f"({value.inside(13)} / {unit.inside(14)}).floor()"
+        else:
+            function = "divide_by_number" if unit.scalar else "divide"
+            parts = (self._tensor(value) if unit.scalar else value.code, unit.code)
+            whole = f"{self.call(function, *parts)}.floor()"
+        if node.op == "floordiv":
             return whole, 20
         return f"{value.inside(12)} - {unit.inside(13)} * {whole}", 12
 

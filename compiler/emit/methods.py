@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 
 from lossc.compiler.emit.fused import Fused
+from lossc.compiler.emit.ideal_scores import IdealScores
 from lossc.compiler.emit.items import item_number
 from lossc.compiler.emit.signature import Signature
 from lossc.compiler.emit.text import definition, indented, quoted, wrapped
@@ -18,7 +19,7 @@ from lossc.compiler.plan import Plan
 from lossc.compiler.refactor.rows import RowFamily
 
 
-class Methods:
+class Methods(IdealScores):
     """Writes the body of each method from the plan."""
 
     def __init__(self, plan: Plan, signature: Signature):
@@ -39,7 +40,7 @@ class Methods:
             taken,
         )
 
-    def _method(
+    def method(
         self, name: str, arguments: list[str], returns: str, doc: str, body: list[str]
     ) -> list[str]:
         head = definition(f"def {name}", ["self", *arguments], f" -> {returns}:", 0)
@@ -170,7 +171,7 @@ class Methods:
         checks = list(dict.fromkeys(checks))
         body = [*checks, *writer.lines, "return (", *indented(blocks, 4), ")"]
         doc = "Score -> comparison -> binary: what is compared with what, and who wins a tie."
-        return self._method("families", self.signature.plain(), "tuple[Family, ...]", doc, body)
+        return self.method("families", self.signature.plain(), "tuple[Family, ...]", doc, body)
 
     def _family(self, writer: Writer, row: RowFamily, number: int) -> list[str]:
         family = row.family
@@ -209,51 +210,6 @@ class Methods:
             "),",
         ]
 
-    def best(self, sampled: bool) -> list[str]:
-        """The ideal scores, and the best configuration that they have."""
-        names = self.signature.arguments
-        passed = ", ".join(f"ideal_{n}" if o else n for n, o in self._ideals())
-        ideal = self.signature.plain()
-        comma = "," if len(self.signature.inputs) == 1 else ""
-        head = f"{names}{comma} = self.ideal({names})"
-        lines = self._ideal(f"return {passed}{comma}")
-        body = [head, f"ideal = self.families({names})"]
-        binaries = "torch.cat([binaries_of(family).reshape(-1) for family in ideal])"
-        doc = "The binaries of the spec's ideal scores, at every place of every family."
-        if self.plan.free_ties:
-            doc = "The binaries of the spec's ideal scores; equal ones stay as the scores are."
-            binaries = "ideal_binaries(ideal, families)"
-        arguments = [*ideal, "families: tuple[Family, ...]"]
-        body.append(f"return {binaries}")
-        lines += ["", *self._method("best", arguments, "Tensor", doc, body)]
-        if sampled:
-            doc = "Where the spec's ideal scores are equal, at every place of every family."
-            tied = [*body[:-1], f"return tied_places(self.families({names}))"]
-            lines += ["", *self._method("tied", ideal, "Tensor", doc, tied)]
-        return lines
-
-    def _ideals(self) -> list[tuple[str, bool]]:
-        truth = self.plan.graph.truth
-        return [(python, name in truth) for name, python in self.signature.inputs.items()]
-
-    def _ideal(self, last: str) -> list[str]:
-        """The inputs with the spec's ideal scores in place of the live ones."""
-        writer = self.writer()
-        lines = []
-        for name, truth in self.plan.graph.truth.items():
-            (value,) = writer.write(truth)
-            axes = truth.bound
-            shape = ", ".join(writer.size(axis.extent) for axis in axes)
-            value = writer.named(align(writer.real(value), axes), "ideal", 44)
-            code = (
-                f"{self.signature.anchor}.new_tensor({value.code})" if value.scalar else value.atom
-            )
-            lines.append(f"ideal_{self.signature.inputs[name]} = {code}.expand({shape or '()'})")
-        returned = f"tuple[{', '.join(['Tensor'] * len(self.signature.inputs))}]"
-        doc = "The inputs, with the spec's ideal scores in place of the scores."
-        body = [*writer.lines, *lines, last]
-        return self._method("ideal", self.signature.plain(), returned, doc, body)
-
     def _result(self, value: Value) -> list[str]:
         if not self.plan.published_consistency:
             return [f"return self.defined({value.code})"]
@@ -280,7 +236,7 @@ class Methods:
         else:
             body = [*writer.lines, line]
         doc = "The numbers of the left and right item of each comparison."
-        return self._method(
+        return self.method(
             "items", self.signature.plain(), "tuple[tuple[Tensor, Tensor], ...]", doc, body
         )
 
@@ -307,4 +263,4 @@ class Methods:
         ]
         arguments = ["rows: Tensor", "families: tuple[Family, ...]", *self.signature.plain()]
         doc = "Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."
-        return self._method("metric_of_rows", arguments, "Tensor", doc, body)
+        return self.method("metric_of_rows", arguments, "Tensor", doc, body)

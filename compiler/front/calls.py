@@ -40,10 +40,9 @@ class Calls(Building):
                 if function.least == function.most
                 else f"{function.least} to {function.most}"
             )
+            given = f"{len(call.args)}" if not call.kwargs else "named ones"
             self.scope.error(
-                call.span,
-                "wrong-arity",
-                f"{name}() takes {want} arguments, not {len(call.args) + len(call.kwargs)}",
+                call.span, "wrong-arity", f"{name}() takes {want} arguments, not {given}"
             )
             return self.placeholder
         if name == "distance":

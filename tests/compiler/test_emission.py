@@ -82,6 +82,16 @@ def test_sources_are_formatted_and_lint_clean(compiled, root, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_reviewed_modules_are_typed(root):
+    """Strictly, as the package is; under its settings, and with what it has learned of torch."""
+    modules = sorted((root / "tests" / "golden" / "modules").glob("*.py"))
+    assert len(modules) >= 10
+    command = [sys.executable, "-m", "mypy", "--config-file", str(root / "pyproject.toml")]
+    command += ["--cache-dir", str(root / ".mypy_cache"), *map(str, modules)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_module_imports_torch_and_the_standard_library_only(compiled, name):
     tree = ast.parse(compiled[name].source())

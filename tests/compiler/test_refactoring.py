@@ -7,6 +7,7 @@ import torch
 
 from lossc import specs
 from lossc.compiler.compile import compile_spec
+from lossc.grammar.errors import SpecError
 
 RANKING = "spec t\ninput score: real[n]\ninput relevant: bool[n]\n"
 
@@ -112,3 +113,48 @@ def test_a_distance_of_zero_has_a_gradient():
     one.loss()(a, torch.tensor([[1.0, 2.0], [0.0, 0.0]])).backward()
     assert a.grad[0].tolist() == [0, 0]
     assert a.grad[1].tolist() == pytest.approx([0.3, 0.4])
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "spec t\ninput x: real\nloss x + [1 < 2]",
+        "spec t\ninput x: real[n]\nparam k = 2\nloss (mean[i] x[i]) * [n > 1] + [k > 1] else 0",
+        "spec t\ninput s: real[n]\nevaluate [(argmax[j] s[j]) == 1]",
+        "spec t\ninput x: real[n]\nloss max[i] x[i] else 0",
+        "spec t\ninput x: real[n]\nloss -(sort[i] x[i] at 1) else 0",
+        "spec t\ninput x: real[n]\ninput a: target real[n]\n"
+        "loss mean[i] x[i] * (7 // a[i]) else 5\nexample x = [1], a = [0] gives 5",
+        "spec t\ninput x: real[n]\nparam a = 0\nloss mean[i] x[i] * (7 // a) else 5\n"
+        "example x = [1] gives 5",
+        "spec t\ninput x: real[n]\nparam a = 2\nloss sum[i] x[i] * (7 // a)\n"
+        "example x = [1.5] gives 4.5",
+        RANKING + "minimize [(max[i | relevant[i]] score[i]) > 0] else 0",
+        RANKING + "evaluate [all[i | n > 1] (score[i] > 1)]",
+        "spec t\ninput score: real[n]\nlet v[i] = sum[j] ([score[i] > score[j]] + "
+        "[score[i] == score[j]])\nminimize mean[i] [v[i] >= 1] else 0\ntruth score[i] = i",
+        "spec t\ninput score: real[n]\ninput other: real[n]\ninput relevant: bool[n]\n"
+        "let ratio[i] = min(max(score[i] / other[i], -2), 2)\n"
+        "evaluate mean[i | relevant[i]] (floor(ratio[i]) else -9) else 0",
+    ],
+)
+def test_small_specs_that_once_broke_down(spec):
+    assert compile_spec(spec).check(200).ok
+
+
+def test_a_decision_with_one_outcome_is_no_decision():
+    with pytest.raises(SpecError, match="L030"):
+        compile_spec("spec t\ninput x: real[n]\nevaluate [(sort[i] x[i] at 0) > 0]")
+
+
+def test_definitions_over_groups_are_read_by_their_members():
+    one = compile_spec(
+        RANKING + "input group: int[n]\n"
+        "let share[g in values(group)] = mean[i | group[i] == g] [score[i] > 0]\n"
+        "evaluate min[g in values(group)] share[g] else 0"
+    )
+    score, group = torch.tensor([1.0, -1.0, 1.0, 1.0]), torch.tensor([7, 7, 3, 3])
+    assert one.metric(score, score > 0, group) == 0.5
+    assert one.check(200).ok
+    with pytest.raises(SpecError, match="L022"):
+        compile_spec(one.text.replace("share[g] else", "share[0] else"))

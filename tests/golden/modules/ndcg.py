@@ -505,7 +505,7 @@ def running_at(
         shape: torch.Size = torch.broadcast_shapes(  # type: ignore[no-untyped-call]
             running.shape[:-1], position.shape
         )
-        return running.new_full(shape, nothing)
+        return (running.sum(-1) + nothing).expand(shape)
     inside = position < items if backward else position >= 0
     return torch.where(inside, item_at(running, position), nothing)
 

@@ -12,7 +12,7 @@ from lossc.compiler.build import build
 from lossc.compiler.draws import draw_reals
 from lossc.compiler.front.constants import Constants
 from lossc.compiler.ir.graph import Graph, topological
-from lossc.compiler.ir.node import Extent
+from lossc.compiler.ir.node import Extent, Node
 from lossc.grammar import syntax as sx
 
 KINDS = ("random", "tied", "equal", "extreme", "masked", "full", "empty")
@@ -77,10 +77,11 @@ def _least_sizes(graph: Graph) -> dict[str, int]:
             for index in node.bound:
                 note(index.extent, index.extent.low)
         elif node.op in ("eq", "ne"):
-            for winner, other in (node.args, node.args[::-1]):
-                place = constants.value(other) if winner.op == "winner" else None
-                if place is not None:
-                    note(winner.args[0].bound[winner.component].extent, place)
+            for decided, other in (node.args, node.args[::-1]):
+                extent = _extent_of_winner(decided)
+                place = _largest_place(constants, other)
+                if extent is not None and place is not None:
+                    note(extent, place)
         elif node.op == "rank":
             place = constants.value(node.args[2])
             if place is not None:
@@ -89,14 +90,26 @@ def _least_sizes(graph: Graph) -> dict[str, int]:
             array = node.args[0]
             extents = array.dims if array.op == "input" else [i.extent for i in array.bound]
             for extent, at in zip(extents, node.args[1:], strict=True):
-                place = constants.value(at)
+                place = _largest_place(constants, at)
                 if place is not None:
                     note(extent, place)
-                elif at.op == "index":
-                    written = at.index.extent
-                    if isinstance(written.size, int):
-                        note(extent, written.low + written.size + written.extra - 1)
     return least
+
+
+def _largest_place(constants: Constants, node: Node) -> float | None:
+    """A constant, or the end of a written range; ``None`` for a place that the dims decide."""
+    if node.op == "index":
+        written = node.index.extent
+        size = written.size
+        return written.low + size + written.extra - 1 if isinstance(size, int) else None
+    return constants.value(node)
+
+
+def _extent_of_winner(node: Node) -> Extent | None:
+    """What an argmax ranges over, also one that a definition has decoded."""
+    if node.op == "at" and node.args[0].op == "define":
+        node = node.args[0].args[0]
+    return node.args[0].bound[node.component].extent if node.op == "winner" else None
 
 
 def _largest_size(graph: Graph) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor
 from lossc.compiler.batches import Batch
 from lossc.compiler.draws import draw_reals
 from lossc.compiler.plan import Plan
+from lossc.compiler.refactor.pairs import may_contradict
 from lossc.grammar import syntax as sx
 from lossc.runtime.families import flat_binaries
 from lossc.runtime.optima import tied_places
@@ -28,12 +29,14 @@ class Challenge:
         better: The metric of one that is better and of the one taken as best; ``None``: none is.
         tied: How many comparisons the ideal scores leave equal.
         ties_matter: Whether the metric is another where these go the way of other scores.
+        undefined: Whether the best one has no value, and another one has.
     """
 
     tried: int
     better: tuple[float, float] | None
     tied: int
     ties_matter: bool
+    undefined: bool = False
 
 
 def challenge(plan: Plan, loss: Any, batch: Batch, comparisons: int, tolerance: float) -> Challenge:
@@ -62,20 +65,21 @@ def challenge(plan: Plan, loss: Any, batch: Batch, comparisons: int, tolerance: 
         stored = torch.cat([family.stored.reshape(-1) for family in families])
         best = loss.best(*inputs, families)[stored].float().unsqueeze(0)
         tied = tied_places(loss.families(*leaves))[stored]
-    count = _samples(plan, comparisons) // 2
+    count = max(_samples(plan, comparisons) // 2, 1)
     outcomes = [_outcome(plan, loss, batch, generator) for _ in range(count)]
     # other scores may leave other sides undefined, and then there are fewer comparisons or more
     tried = [best, *(one for one in outcomes if one.shape[-1] == comparisons)]
     broken = [torch.where(tied, one, best) for one in tried[1:3]] if tied.any() else []
-    if not any(row.family.mirrored or row.family.twin for row in plan.families):
+    compared = [row.family for row in plan.families]
+    if not any(may_contradict(plan.graph.make, f.binary, f.contexts) for f in compared):
         shape = (count, comparisons)
         random = (torch.rand(shape, generator=generator) < 0.5).float()
         tried.append(torch.where(torch.rand(shape, generator=generator) < 0.8, best, random))
     values = loss.evaluate_binaries(torch.cat([*broken, *tried]), *leaves)
     ties, values = values[: len(broken)], values[len(broken) :]
     sampled = values.shape[0] - 1
-    if sampled == 0 or values[0].isnan():
-        return Challenge(sampled, None, 0, False)
+    if values[0].isnan():
+        return Challenge(sampled, None, 0, False, undefined=bool(values[1:].isfinite().any()))
     sense = -1 if plan.graph.goal == "minimize" else 1
     rivals = sense * values[1:]
     rival = torch.where(rivals.isnan(), -torch.inf, rivals).max()

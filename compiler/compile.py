@@ -87,13 +87,26 @@ class CompiledLoss:
         Raises:
             TypeError: There is no such option.
             ValueError: An option's value is not a number, or out of range.
+            SpecError: The ideal scores are beaten where params have these values.
         """
         given = self._arguments(overrides)
         arguments = {"validate": self._options.get("validate", True), **given}
         made: nn.Module = loss_class(self.module, rebuild_loss)(**arguments)
         # what it takes to compile it again, for pickling
         vars(made)["_lossc"] = (self.text, dict(self._options), given)
+        self._try_ideal_scores(made, given)
         return made
+
+    def _try_ideal_scores(self, made: nn.Module, given: Mapping[str, object]) -> None:
+        """What is ideal may depend on params, and was tried with those of the compilation."""
+        graph = self.plan.graph
+        names = signature_of(graph).params
+        values = {name: given[python] for name, python in names.items() if python in given}
+        changed = {name: v for name, v in values.items() if v != graph.params[name]}
+        if self.plan.is_metric and self.plan.uses_truth and changed:
+            params = {**graph.params, **cast("dict[str, int | float]", changed)}
+            plan = replace(self.plan, graph=replace(graph, params=params))
+            validate_refactoring(plan, made, QUICK // 2, patient=False)
 
     def _arguments(self, overrides: Mapping[str, object]) -> dict[str, object]:
         """Options under their Python names, as Python numbers; a TypeError for unknown ones."""
@@ -187,9 +200,11 @@ class CompiledLoss:
         if any(type(ours[name]) is not type(value) for name, value in params.items()) or any(
             ours[name] != value for name, value in params.items() if isinstance(value, str)
         ):
-            plan = make_plan(
-                build(self.spec, params), published_consistency=self.plan.published_consistency
-            )
+            graph = build(self.spec, params)
+            ideals = (i for i in suggested_ideals(graph) if i.text == self.plan.ideal)
+            for ideal in ideals:
+                graph = replace(graph, truth=ideal.truth)
+            plan = make_plan(graph, published_consistency=self.plan.published_consistency)
             return CompiledLoss(plan.graph, plan, self.surrogate, {}).loss()
         numbers = {name: value for name, value in params.items() if not isinstance(value, str)}
         return self.loss(**{**numbers, "validate": True})
@@ -252,7 +267,12 @@ def compile_spec(
     published = surrogate.published_consistency
     try:
         plan = make_plan(graph, published_consistency=published)
-        return _checked(CompiledLoss(graph, plan, surrogate, options))
+        compiled = CompiledLoss(graph, plan, surrogate, options)
+        if (
+            graph.truth and not plan.uses_truth
+        ):  # not needed, and a wrong one is an error all the same
+            compiled.replanned(replace(plan, uses_truth=True)).check(QUICK // 2, patient=False)
+        return _checked(compiled)
     except SpecError as error:
         rules = {found.rule for found in error.diagnostics}
         if graph.truth or not rules <= {"unknown-best", "best-beaten"}:

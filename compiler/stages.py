@@ -118,6 +118,12 @@ class Stages:
             return f"at {self.plan.ideal}{ties} (suggested by the metric, beaten by nothing tried)"
         return f"from the spec's truth{ties}"
 
+    def summary(self) -> dict[str, str]:
+        """Form, best configuration and surrogate of a metric; nothing of a loss."""
+        if not self.plan.is_metric:
+            return {}
+        return {"form": str(self.shape), "best": self.best, "surrogate": str(self.surrogate)}
+
     def as_dict(self) -> dict[str, object]:
         """For ``--json``."""
         return {
@@ -145,10 +151,7 @@ class Stages:
             lines.append(
                 f"{row['stage']:<11} {shown(row)}" + (f"   ({'; '.join(extra)})" if extra else "")
             )
-        if self.plan.is_metric:
-            lines.append(f"{'form':<11} {self.shape}")
-            lines.append(f"{'best':<11} {self.best}")
-            lines.append(f"{'surrogate':<11} {self.surrogate}")
+        lines += [f"{name:<11} {value}" for name, value in self.summary().items()]
         return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ def validate_refactoring(
         return report
     failures: list[tuple[Batch, Tensor, Tensor]] = []
     beaten: list[tuple[Batch, float, float]] = []
+    undefined: list[Batch] = []  # where the best one has no value, and others have
     was = loss.validate
     loss.validate = False
     try:
@@ -126,10 +128,14 @@ def validate_refactoring(
             report.ties_matter |= found.ties_matter
             if found.better is not None:
                 beaten.append((batch, *found.better))
+            undefined += [batch] if found.undefined else []
             if not patient and (failures or beaten):
                 break
     finally:
         loss.validate = was
+    if len(undefined) > report.batches // 2:  # not for want of items in one batch or another
+        smallest = min(undefined, key=lambda batch: batch.size)
+        beaten.append((smallest, math.nan, math.nan))
     if failures:
         raise SpecError(_disagreement(plan, min(failures, key=lambda f: f[0].size)))
     if beaten:
@@ -190,6 +196,14 @@ def _disagreement(plan: Plan, failure: tuple[Batch, Tensor, Tensor]) -> Diagnost
 def _beaten(plan: Plan, failure: tuple[Batch, float, float]) -> Diagnostic:
     batch, better, best = failure
     where = plan.graph.spec.goal.span
+    if math.isnan(best):
+        return Diagnostic(
+            where,
+            "best-beaten",
+            "the configuration taken as best is undefined on most batches, and others are not; "
+            f"for example on this {batch.kind} batch:\n{_shown(batch)}",
+            hint="say with `else` what the metric is then, or with `truth` where it is best",
+        )
     return Diagnostic(
         where,
         "best-beaten",
@@ -200,4 +214,5 @@ def _beaten(plan: Plan, failure: tuple[Batch, float, float]) -> Diagnostic:
 
 
 def _shown(batch: Batch) -> str:
-    return "\n".join("    " + line for line in str(batch).split("\n"))
+    lines = (f"    {line}" for line in str(batch).split("\n"))
+    return "\n".join(line if len(line) <= 1_000 else f"{line[:1_000]} ..." for line in lines)

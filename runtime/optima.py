@@ -54,7 +54,7 @@ def draw_best(
         values = metric(dense_row_counts(families, drawn))
         # the last one is the best itself, so that one always is as good
         equal = (values - values[-1]).abs() <= 1e-6 * values[-1].abs().clamp_min(1e-3)
-        return drawn[equal.long().argmax()]
+        return drawn.index_select(0, equal.long().argmax().reshape(1)).squeeze(0)
 
 
 def ideal_binaries(ideal: tuple[Family, ...], families: tuple[Family, ...]) -> Tensor:

@@ -80,7 +80,8 @@ class Elementwise(Part):
             return self.call("power_at_zero", *(v.code for v in values)), 20
         if op in _OPERATORS:
             symbol, level = _OPERATORS[op]
-            tight = level + (op in ("sub", "div", "mod", "floordiv") or level == 7)
+            # a * (b * c) stays: whole numbers times a float of Python would be of single precision
+            tight = level + (op in ("sub", "mul", "div", "mod", "floordiv") or level == 7)
             if op == "pow":
                 base, exponent = first.inside(16), values[1].inside(16)
                 simple = all(

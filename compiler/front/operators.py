@@ -95,7 +95,10 @@ class Operators(Building):
         for part, node in ((expr.left, left), (expr.right, right)):
             if node.kind == "bool":
                 self.scope.error(
-                    part.span, "wrong-kind", f"a condition cannot be compared by `{expr.op}`"
+                    part.span,
+                    "wrong-kind",
+                    f"a condition cannot be compared by `{expr.op}` with a number",
+                    hint="write [condition] for 1 or 0, or (a) == (b) for two conditions",
                 )
                 return self.make.const(True)
         if op == "beats":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import networkx as nx
@@ -121,6 +121,33 @@ def rewrite(root: Node, make: NodeFactory, rule: Callable[[Node], Node | None]) 
         fresh = rebuild(make, node, tuple(done[arg] for arg in node.args))
         changed = rule(fresh)
         done[node] = fresh if changed is None else changed
+    return done[root]
+
+
+def rewrite_free(
+    root: Node, make: NodeFactory, rule: Callable[[Node], Node | None], letters: Collection[Index]
+) -> Node:
+    """Applies ``rule`` where ``letters`` mean what they do around ``root``.
+
+    Definitions and whatever binds one of the letters have letters of their own.
+    """
+    own = set(letters)
+    done: dict[Node, Node] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        closed = node.op == "define" or bool(own & set(node.bound))
+        missing = [] if closed else [arg for arg in node.args if arg not in done]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if node not in done:
+            fresh = node
+            if not closed:
+                fresh = rebuild(make, node, tuple(done[arg] for arg in node.args))
+                fresh = rule(fresh) or fresh
+            done[node] = fresh
     return done[root]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lossc.compiler.ir.factory import NodeFactory
-from lossc.compiler.ir.graph import Graph, rebuild, rewrite
+from lossc.compiler.ir.graph import Graph, rebuild, rewrite, substitute, topological
 from lossc.compiler.ir.node import Node, conjuncts
 
 
@@ -14,6 +14,7 @@ def equal_places(graph: Graph) -> Graph:
 
     Rewrite: mean[i | label[i] == c] [winner == c]  ->  mean[i | label[i] == c] [winner == label[i]]
     Rewrite: [label[i] == c] * [winner == c]        ->  [label[i] == c] * [winner == label[i]]
+    Rewrite: [label[i] == c] * cost[c, winner]      ->  [label[i] == c] * cost[label[i], winner]
 
     The label is compared with the other classes, n (p - 1) comparisons, instead of all pairs.
     """
@@ -43,16 +44,8 @@ def equal_places(graph: Graph) -> Graph:
 def _known(make: NodeFactory, body: Node, condition: Node) -> Node:
     """``body`` with what ``condition`` says about places put in."""
     for index, label in _equalities(condition):
-
-        def read(node: Node, index: Node = index, label: Node = label) -> Node | None:
-            if node.op not in ("eq", "ne") or index not in node.args:
-                return None
-            other = node.args[0] if node.args[1] is index else node.args[1]
-            if other.op != "winner":
-                return None
-            return make(node.op, other, label, kind="bool", span=node.span, decided=True)
-
-        body = rewrite(body, make, read)
+        if any(node.op == "winner" for node in topological([body])):
+            body = substitute(body, make, {index.index: label})
     return body
 
 

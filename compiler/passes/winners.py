@@ -45,6 +45,7 @@ def _asked_of_each(node: Node) -> set[Node]:
         for winner, other in pairs
         if winner.op == "winner"
         and other.op == "index"
+        and other.index not in winner.args[0].indices
         and other.index.extent == winner.args[0].bound[0].extent
     }
 

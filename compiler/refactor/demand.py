@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossc.compiler.front.properties import may_be_undefined
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import substitute, topological
 from lossc.compiler.ir.node import Index, Node, conjuncts
@@ -73,7 +74,11 @@ def _passed(node: Node, context: Context, make: NodeFactory) -> list[tuple[Node,
         return [(left, context | _fixed(given[1])), (right, context | _fixed(given[0]))]
     if node.op == "mul":
         left, right = node.args
-        factors = [_fixed(a.args[0]) if a.op == "iverson" else frozenset() for a in (left, right)]
+        # 0 times an undefined value is undefined, so that it is needed all the same
+        factors = [
+            _fixed(a.args[0]) if a.op == "iverson" and not may_be_undefined(b) else frozenset()
+            for a, b in ((left, right), (right, left))
+        ]
         return [(left, context | factors[1]), (right, context | factors[0])]
     return [(arg, context) for arg in node.args]
 

@@ -12,6 +12,7 @@ from lossc.compiler.ir.text import text
 from lossc.compiler.passes.argmax_predicates import only_argmax, with_winner
 from lossc.compiler.passes.argmax_values import is_number_of_winner
 from lossc.compiler.passes.candidates import fresh_indices
+from lossc.compiler.passes.equal_places import equal_places
 from lossc.compiler.passes.inline_decisions import inline_decisions
 
 FAR = 1e30  # beyond every threshold that single precision can hold
@@ -94,7 +95,7 @@ def _by_value(graph: Graph, score: Node) -> Iterator[tuple[str, tuple[Index, ...
     """
     make = graph.make
     # the largest expression first: (winner - label)^2, not winner - label
-    for node in reversed(topological([inline_decisions(graph).root])):
+    for node in reversed(topological([equal_places(inline_decisions(graph)).root])):
         best = only_argmax(node) if is_number_of_winner(node) or node.kind == "bool" else None
         if best is None or node.op in ("winner", "not") or len(best.args) > 1:
             continue

@@ -87,6 +87,19 @@ def _swaps(make: NodeFactory, left: Node, right: Node, p: Index, q: Index) -> bo
     return substitute(left, make, swap) is right and substitute(right, make, swap) is left
 
 
+def may_contradict(make: NodeFactory, binary: Node, contexts: Sequence[Context]) -> bool:
+    """Whether both ``x[i] > x[j]`` and ``x[j] > x[i]`` are comparisons of a family."""
+    left, right = binary.args[:2]
+    for p, q in combinations(binary.indices, 2):
+        if not _swaps(make, left, right, p, q):
+            continue
+        swap = exchange(make, p, q)
+        turned = [frozenset(substitute(c, make, swap) for c in context) for context in contexts]
+        if not all(_never_both(make, a, b, p, q) for a in contexts for b in turned):
+            return True
+    return False
+
+
 def find_twin(
     make: NodeFactory, binary: Node, needed: Mapping[Node, Sequence[Context]]
 ) -> tuple[Node, tuple[Index, Index]] | None:

@@ -162,8 +162,16 @@ def _count(
             size = count_of(make, row.columns, there, node.span)
             some = make("gt", size, make.const(0), kind="bool", span=node.span)
             won = make.where(some, won, make.const(0), node.span)
-        # what the family's own filters say is in its counts; the rest of the filter is not
-        foreign = (c for c in conjuncts(where) if not set(c.indices) <= set(binary.indices))
+        # what the family's own filter says is in its counts, unless there are several, or a row
+        # that it leaves out counts what other rows lose; the rest of the filter is not
+        family = row.family
+        in_counts = len(family.contexts) == 1 and family.mirrored is None
+        own = set(binary.indices) if in_counts else set()
+        foreign = (
+            c
+            for c in conjuncts(where)
+            if not set(c.indices) & set(row.columns) and not (c.indices and set(c.indices) <= own)
+        )
         part = make.reduce("sum", rest, won, make.and_(*foreign), node.span)
         total = make.arithmetic("sub" if negative else "add", total, part, node.span)
     if node.op == "sum":

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 
 from lossc.compiler.ir.factory import NodeFactory
-from lossc.compiler.ir.graph import rewrite, topological
+from lossc.compiler.ir.graph import rewrite, rewrite_free, topological
 from lossc.compiler.ir.node import Node, conjuncts
 from lossc.compiler.refactor.demand import demands
 from lossc.compiler.refactor.fixed_sums import count_of
@@ -72,7 +72,8 @@ def _split(make: NodeFactory, condition: Node, node: Node) -> Node | None:
         return None
     total = make.const(0)
     for part, holds in ((condition, True), (opposite, False)):
-        body = rewrite(node.args[0], make, {condition: make.const(holds)}.get)
+        known = {condition: make.const(holds)}.get
+        body = rewrite_free(node.args[0], make, known, condition.indices)
         if body.op == "const" and body.number == 0:
             continue
         some = make.reduce("sum", node.bound, body, make.and_(where, part), node.span)

@@ -76,6 +76,8 @@ def explain(
         columns = ("stage", "name", "expression", "condition", "count", "ties", "where")
         rows = ([row[column] for column in columns] for row in compiled.stages.rows())
         print_table(columns, rows, title=compiled.spec.name.id)
+        for name, value in compiled.stages.summary().items():
+            print(f"{name}: {value}")
         _tell_origins(compiled)
     if graph is not None:
         _draw(compiled, graph)

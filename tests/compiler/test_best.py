@@ -174,3 +174,44 @@ def test_sampling_is_an_option_of_the_spec_too():
     assert score.grad.isfinite().all()
     with pytest.raises(SpecError, match="best = some"):
         compile_spec("auroc", interpolation="idw(best=some)")
+
+
+# ------------------------------------------------------------------ what the check must not miss
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "evaluate 1 / (mean[i] [score[i] > 0])",
+        "let m = mean[i] [score[i] > 0]\nminimize 1 / m - 1 / m^2\ntruth score[i] = 0 - 1",
+    ],
+)
+def test_a_best_that_is_undefined_on_most_batches_is_refused(metric):
+    with pytest.raises(SpecError, match="undefined on most batches"):
+        compile_spec(RANKING + metric)
+
+
+def test_a_truth_that_is_not_needed_is_tried_all_the_same():
+    with pytest.raises(SpecError, match="L035"):
+        compile_spec(
+            CLASSES + DECODED + "evaluate mean[i] [predicted[i] == label[i]] else 0\n"
+            "truth scores[i, j] = [j != label[i]]"
+        )
+
+
+def test_a_large_batch_has_challengers_too():
+    with pytest.raises(SpecError, match="L035") as caught:
+        compile_spec(
+            "spec t\ninput x: real[300, 300]\nlet m = sum[i, j] [x[i, j] > 0]\n"
+            "evaluate m - m^2 / 300\ntruth x[i, j] = 1"
+        )
+    assert len(str(caught.value)) < 5_000
+
+
+def test_ideal_scores_are_tried_with_the_params_of_a_loss():
+    one = compile_spec(
+        RANKING + "param w = 1\nminimize mean[i] (w * abs([score[i] > 0] - [relevant[i]])) else 0"
+    )
+    assert one.loss(w=2).w == 2
+    with pytest.raises(SpecError, match="L035"):
+        one.loss(w=-1)

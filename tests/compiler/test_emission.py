@@ -200,6 +200,14 @@ def test_a_compiled_loss_advances_its_step_in_training(compiled):
     assert loss.step.item() == 4
 
 
+@TRACER_NOISE
+def test_a_drawn_optimum_is_compiled_whole():
+    one = compile_spec("recall_at_k", interpolation="idw(best=sampled)")
+    score, relevant = torch.randn(9, requires_grad=True), torch.arange(9) % 2 == 0
+    whole = torch.compile(one.loss(), fullgraph=True, backend="aot_eager")
+    assert_close(whole(score, relevant), one.loss()(score, relevant))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_bfloat16_autocast(compiled, name):
     one = compiled[name]

@@ -136,6 +136,27 @@ def test_a_distance_of_zero_has_a_gradient():
         "spec t\ninput score: real[n]\ninput other: real[n]\ninput relevant: bool[n]\n"
         "let ratio[i] = min(max(score[i] / other[i], -2), 2)\n"
         "evaluate mean[i | relevant[i]] (floor(ratio[i]) else -9) else 0",
+        RANKING + "let r[i] = sum[j | relevant[i]] [score[j] beats score[i]]\nminimize sum[i] r[i]",
+        "spec t\ninput x: real[n, m]\ninput a: bool[n]\ninput b: bool[n]\n"
+        "let r[i] = sum[j | a[i]] [x[i, j] > 0]\nlet q[i] = sum[j | b[i]] [x[i, j] > 0]\n"
+        "evaluate sum[i] r[i] * q[i]",
+        "spec t\ninput s: real[n, p]\ninput label: bool[n]\ndecode pred[i] = argmax[j] s[i, j]\n"
+        "evaluate (count[i | pred[i] == 1 and label[i]]) / (count[i | label[i]]) else 0",
+        RANKING + "input w: target real[n, n]\nlet g[i] = sum[j | relevant[j]] w[i, j]\n"
+        "evaluate (sum[j | relevant[j]] [score[j] > g[j]]) / (1 + sum[j] [score[j] > g[j]])",
+        "spec t\ninput x: real[n]\n"
+        "minimize mean[i] (n - (sum[j | j != i] [x[i] > x[j]]))^2 else 0\ntruth x[i] = i",
+        "spec t\ninput x: real[n]\ninput y: target real[n]\nparam w = 1 in [0, 5]\n"
+        "minimize w * mean[i] abs([x[i] > 0] - [y[i] > 0]) else 0\n"
+        "example x = [1], y = [1], w = 0.5 gives 0",
+        "spec t\ninput x: real[n, m]\ninput a: bool[n]\n"
+        "minimize sum[i] [a[i]] * (1 / (sum[j] [x[i, j] > 0])) else 5",
+        RANKING + "input amount: target real[n] in [0, inf)\n"
+        "evaluate sum[i | score[i] > 0] where(relevant[i], -1, 0.1) * amount[i]",
+        "spec t\ninput scores: real[n, p]\ninput label: int[n] in p\n"
+        "input cost: target real[p, p] in [0, inf)\ndecode pred[i] = argmax[j] scores[i, j]\n"
+        "let per[c] = mean[i | label[i] == c] cost[c, pred[i]]\n"
+        "minimize mean[c | any[i] [label[i] == c]] per[c] else 0",
     ],
 )
 def test_small_specs_that_once_broke_down(spec):
@@ -158,3 +179,10 @@ def test_definitions_over_groups_are_read_by_their_members():
     assert one.check(200).ok
     with pytest.raises(SpecError, match="L022"):
         compile_spec(one.text.replace("share[g] else", "share[0] else"))
+
+
+def test_the_item_of_a_row_is_compared_with_the_others_only():
+    one = compile_spec(
+        "spec t\ninput sim: real[n, n]\nevaluate mean[i] [(argmax[j] sim[i, j]) == i] else 0"
+    )
+    assert one.comparisons(torch.randn(7, 7)).shape == (7 * 6,)

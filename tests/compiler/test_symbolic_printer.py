@@ -177,7 +177,8 @@ def test_code_reads_as_a_person_would_write_it(expression, code):
 @given(st.fractions(max_denominator=10**6), st.sampled_from([1, 2**52, 2**60]))
 def test_numbers_keep_every_bit(number, scale):
     rational = sympy.Rational(number.numerator * scale, number.denominator)
-    assert ast.literal_eval(printer().code(rational)) == float(rational)
+    exact = int(rational) if rational.is_integer else float(rational)
+    assert ast.literal_eval(printer().code(rational)) == exact
 
 
 def test_what_has_no_code_is_refused():

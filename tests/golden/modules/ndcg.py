@@ -974,7 +974,7 @@ def sample_anchors(
         bits_of_bad = random_binaries(families, bad_words)
         rows.append(dense_row_counts(families, bits_of_bad))
         differ = ((bits_of_bad != now) & stored).to(excess.dtype)
-        bad_distance = current + differ @ excess
+        bad_distance = current + (differ * excess).sum(-1)
     else:
         rows.append(random_row_counts(families, bad_words))
     squared = torch.cat([best_distance.unsqueeze(0), good_distance, near_distance, bad_distance])
@@ -997,7 +997,7 @@ def slope_towards(
     if anchors.differ is None:
         along += kept * (to_bad.sum() / 2)
     else:
-        along += to_bad @ anchors.differ
+        along += (to_bad.unsqueeze(-1) * anchors.differ).sum(0)
     return torch.where(now, along, -along) * kept
 
 

@@ -110,7 +110,7 @@ def test_a_module_is_readable(package, folder):
     assert inspect.getsource(module.my_metric).startswith("def my_metric(")
     assert "Share of the scores above a level." in module.MyMetric.__doc__
     assert not loader.is_package(module.__name__)
-    linecache.clearcache()  # as after a long session: the loader still has the text
+    linecache.clearcache()  # as after a long run: the loader still has the text
     with pytest.raises(ValueError, match="score: expected the dims") as caught:
         module.MyMetric()(torch.zeros(2, 2))
     assert any('check_shape("score"' in line for line in traceback.format_tb(caught.tb))

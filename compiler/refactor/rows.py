@@ -74,11 +74,17 @@ def count_rows(
         for binary in found.binaries:
             by_reading.setdefault(binary, []).append((node, found))
     raw = set(raw_binaries(root, set(direct)))
-    counted: list[RowFamily] = []
-    for family in families:
-        single = family.binary in raw or family.twin in raw
-        columns = () if single else shared_columns(family, by_reading)
-        counted.append(_axes(family, columns))
+    while True:
+        counted: list[RowFamily] = []
+        for family in families:
+            single = family.binary in raw or family.twin in raw
+            counted.append(_axes(family, () if single else shared_columns(family, by_reading)))
+        bits = {r for row in counted if not row.columns for r in _readings(row.family)}
+        # a sum of bits and counts cannot be counted: then its other comparisons are bits, too
+        more = {b for use in direct.values() if bits & set(use.binaries) for b in use.binaries}
+        if more <= bits:
+            break
+        raw |= more
     by_binary = {row.family.binary: (number, row) for number, row in enumerate(counted)}
     twins = {row.family.twin: (number, row) for number, row in enumerate(counted)}
     by_binary |= {twin: found for twin, found in twins.items() if twin is not None}
@@ -92,6 +98,10 @@ def count_rows(
         else:
             done[node] = rebuild(make, node, tuple(done[arg] for arg in node.args))
     return done[root], tuple(counted)
+
+
+def _readings(family: Family) -> tuple[Node, ...]:
+    return (family.binary,) if family.twin is None else (family.binary, family.twin)
 
 
 def _single(make: NodeFactory, number: int, row: RowFamily, node: Node) -> Node:

@@ -151,6 +151,10 @@ def test_a_distance_of_zero_has_a_gradient():
         "example x = [1], y = [1], w = 0.5 gives 0",
         "spec t\ninput x: real[n, m]\ninput a: bool[n]\n"
         "minimize sum[i] [a[i]] * (1 / (sum[j] [x[i, j] > 0])) else 5",
+        RANKING
+        + "evaluate (sum[i, j | relevant[i] and not relevant[j]] ([score[i] > score[j]] + 0.5 * "
+        "[score[i] == score[j]])) + (sum[i, j | relevant[i] and not relevant[j]] "
+        "[[score[i] > score[j]] == 1])",
         RANKING + "input amount: target real[n] in [0, inf)\n"
         "evaluate sum[i | score[i] > 0] where(relevant[i], -1, 0.1) * amount[i]",
         "spec t\ninput scores: real[n, p]\ninput label: int[n] in p\n"

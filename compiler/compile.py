@@ -20,6 +20,7 @@ from lossc.compiler.emit.signature import signature_of
 from lossc.compiler.emit.text import folded
 from lossc.compiler.examples import check_examples
 from lossc.compiler.front.params import plain
+from lossc.compiler.ideal_search import tried_on_data, with_suggested_ideal
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.plan import Plan, make_plan
 from lossc.compiler.refactor.ideals import suggested_ideals
@@ -263,56 +264,22 @@ def compile_spec(
     }
     surrogate = plan_surrogate(graph.spec, step, interpolation, squash, transform, seed)
     if graph.goal == "loss":
-        return _checked(CompiledLoss(graph, make_plan(graph), None, options))
+        return tried_on_data(CompiledLoss(graph, make_plan(graph), None, options))
     published = surrogate.published_consistency
     try:
         plan = make_plan(graph, published_consistency=published)
         compiled = CompiledLoss(graph, plan, surrogate, options)
-        if (
-            graph.truth and not plan.uses_truth
-        ):  # not needed, and a wrong one is an error all the same
+        if graph.truth and not plan.uses_truth:
+            # it is not needed, but a wrong one is an error all the same
             compiled.replanned(replace(plan, uses_truth=True)).check(QUICK // 2, patient=False)
-        return _checked(compiled)
+        return tried_on_data(compiled)
     except SpecError as error:
         rules = {found.rule for found in error.diagnostics}
         if graph.truth or not rules <= {"unknown-best", "best-beaten"}:
             raise
-        return _with_ideal(graph, surrogate, options, error)
-
-
-def _checked(compiled: CompiledLoss, batches: int = QUICK, patient: bool = True) -> CompiledLoss:
-    """The loss once it has been tried, with what was learned from that."""
-    report = compiled.check(batches, patient=patient)
-    if not report.free_ties:
-        return compiled
-    freed = compiled.replanned(replace(compiled.plan, free_ties=True))
-    freed.check(QUICK)
-    return freed
-
-
-def _with_ideal(
-    graph: Graph, surrogate: SurrogatePlan, options: Mapping[str, object], error: SpecError
-) -> CompiledLoss:
-    """The metric with ideal scores that it suggests itself, where none beat them on data."""
-    tried = suggested_ideals(graph)
-    for ideal in tried:
-        plan = make_plan(
-            replace(graph, truth=ideal.truth),
-            published_consistency=surrogate.published_consistency,
+        return with_suggested_ideal(
+            graph, published, lambda plan: CompiledLoss(graph, plan, surrogate, options), error
         )
-        compiled = CompiledLoss(graph, replace(plan, ideal=ideal.text), surrogate, options)
-        try:
-            return _checked(compiled, 4 * QUICK, patient=False)
-        except SpecError as beaten:
-            if all(found.rule == "best-beaten" for found in beaten.diagnostics):
-                continue
-            raise
-    if not tried:
-        raise error
-    said = "; ".join(ideal.text for ideal in tried)
-    raise SpecError(
-        [replace(d, hint=f"{d.hint} (not best: {said})") for d in error.diagnostics]
-    ) from None
 
 
 def rebuild_loss(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lossc.compiler.build import build, read_and_build
 from lossc.compiler.emit.generated import GeneratedMetric
-from lossc.compiler.emit.memory import loss_class
+from lossc.compiler.emit.memory import arguments_of, loss_class
 from lossc.compiler.emit.module import ModuleText, write_module
 from lossc.compiler.emit.signature import signature_of
 from lossc.compiler.emit.text import folded
@@ -25,7 +25,8 @@ from lossc.compiler.ir.graph import Graph
 from lossc.compiler.plan import Plan, make_plan
 from lossc.compiler.refactor.ideals import suggested_ideals
 from lossc.compiler.stages import Stages
-from lossc.compiler.surrogate import OPTIONS, Given, SurrogatePlan, plan_surrogate, seed_number
+from lossc.compiler.surrogate import Given, SurrogatePlan, plan_surrogate, seed_number
+from lossc.compiler.surrogate_trials import keeps_its_promises
 from lossc.compiler.validate import QUICK, Report, validate_refactoring
 from lossc.compiler.version import VERSION
 from lossc.compiler.watched import Watched
@@ -112,16 +113,16 @@ class CompiledLoss:
     def _arguments(self, overrides: Mapping[str, object]) -> dict[str, object]:
         """Options under their Python names, as Python numbers; a TypeError for unknown ones."""
         params = signature_of(self.plan.graph).params
-        options = [*OPTIONS, "seed"] if self.surrogate is not None else []
-        known = {*params.values(), *options, "validate"}
+        known = {*arguments_of(self.module)}
+        options = known - {*params.values()}
         given: dict[str, object] = {}
         for name, value in overrides.items():
             python = params.get(name, name)
             if python not in known:
-                hint = closest(name, {*params, *options, "validate"})
+                hint = closest(name, {*params, *options})
                 raise TypeError(
                     f"the loss of '{self.spec.name.id}' has no option '{name}'; "
-                    + (hint or one_of({*params, *options, "validate"}))
+                    + (hint or one_of(sorted({*params, *options})))
                 )
             given[python] = plain(value)
         return given
@@ -205,7 +206,11 @@ class CompiledLoss:
             ideals = (i for i in suggested_ideals(graph) if i.text == self.plan.ideal)
             for ideal in ideals:
                 graph = replace(graph, truth=ideal.truth)
-            plan = make_plan(graph, published_consistency=self.plan.published_consistency)
+            plan = make_plan(
+                graph,
+                published_consistency=self.plan.published_consistency,
+                needs_best=self.plan.needs_best,
+            )
             return CompiledLoss(plan.graph, plan, self.surrogate, {}).loss()
         numbers = {name: value for name, value in params.items() if not isinstance(value, str)}
         return self.loss(**{**numbers, "validate": True})
@@ -231,12 +236,13 @@ def compile_spec(
     Args:
         spec: A bundled spec's name, a path, or spec text.
         params: Values that replace the spec's parameter defaults.
-        step: The step relaxation: ``"sigmoid"``, ``"sigmoid(temperature=0.5)"`` or a dict with
-            ``kind``.
-        interpolation: ``"idw"``, ``"idw(good=8, gradient=published)"`` or a dict with ``kind``.
+        step: The step relaxation: ``"sigmoid"``, ``"laplace(temperature=0.5)"`` or a dict with
+            ``kind``; ``lossc.compiler.choices.STEPS`` lists them.
+        interpolation: ``"idw"``, ``"substitute(tnorm=godel)"`` or a dict with ``kind``;
+            ``lossc.compiler.choices.INTERPOLATIONS`` lists them.
         squash: ``"sigmoid"`` bounds the scores before they are compared.
-        transform: What is trained of the interpolated metric; ``"none"``.
-        seed: Of the anchors.
+        transform: What is trained of the interpolated metric; ``"none"`` or ``"log"``.
+        seed: Of all that the loss draws at random.
         validate: Whether the loss checks its inputs in eager mode.
         folders: Where names are looked up before the bundled library.
 
@@ -267,18 +273,21 @@ def compile_spec(
         return tried_on_data(CompiledLoss(graph, make_plan(graph), None, options))
     published = surrogate.published_consistency
     try:
-        plan = make_plan(graph, published_consistency=published)
+        needs_best = surrogate.method.needs_best
+        plan = make_plan(graph, published_consistency=published, needs_best=needs_best)
         compiled = CompiledLoss(graph, plan, surrogate, options)
-        if graph.truth and not plan.uses_truth:
+        if graph.truth and needs_best and not plan.uses_truth:
             # it is not needed, but a wrong one is an error all the same
             compiled.replanned(replace(plan, uses_truth=True)).check(QUICK // 2, patient=False)
-        return tried_on_data(compiled)
+        return keeps_its_promises(tried_on_data(compiled))
     except SpecError as error:
         rules = {found.rule for found in error.diagnostics}
         if graph.truth or not rules <= {"unknown-best", "best-beaten"}:
             raise
-        return with_suggested_ideal(
-            graph, published, lambda plan: CompiledLoss(graph, plan, surrogate, options), error
+        return keeps_its_promises(
+            with_suggested_ideal(
+                graph, published, lambda plan: CompiledLoss(graph, plan, surrogate, options), error
+            )
         )
 
 

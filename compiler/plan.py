@@ -35,6 +35,7 @@ class Plan:
         published_consistency: Whether configurations that no scores have count as 0.
         free_ties: Whether equal ideal scores may stand in any order: then the current one will do.
         ideal: The ideal scores that the metric itself suggested, if they come from there.
+        needs_best: Whether the loss needs the best configuration at all.
     """
 
     graph: Graph
@@ -46,6 +47,7 @@ class Plan:
     published_consistency: bool = False
     free_ties: bool = False
     ideal: str = ""
+    needs_best: bool = True
 
     @property
     def is_metric(self) -> bool:
@@ -57,13 +59,19 @@ class Plan:
         return "dense" if any(row.dense for row in self.families) else "row-count"
 
 
-def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = False) -> Plan:
+def make_plan(
+    graph: Graph,
+    dense: bool = False,
+    published_consistency: bool = False,
+    needs_best: bool = True,
+) -> Plan:
     """Refactors a graph.
 
     Args:
         graph: The typed graph.
         dense: Keep every binary by itself, even where counts would do.
         published_consistency: Count configurations that no scores have as 0; needs every binary.
+        needs_best: Whether the best configuration must be known.
 
     Raises:
         SpecError: The best configuration cannot be derived, or a construct has no refactoring.
@@ -84,9 +92,9 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
     root, families = find_families(refactored.root, graph.make, signs, graph.goal != "minimize")
     # that winning helps in one row says nothing of the row that loses by it
     open_ = any(family.direction == 0 or family.mirrored is not None for family in families)
-    uses_truth = open_ and bool(graph.truth)
+    uses_truth = needs_best and open_ and bool(graph.truth)
     for family in families:
-        if family.direction == 0 and not graph.truth:
+        if needs_best and family.direction == 0 and not graph.truth:
             raise SpecError(
                 Diagnostic(
                     family.binary.span,
@@ -108,7 +116,14 @@ def make_plan(graph: Graph, dense: bool = False, published_consistency: bool = F
             )
         )
     return Plan(
-        graph, root, rows, signs, uses_truth, undefined_message(graph), published_consistency
+        graph,
+        root,
+        rows,
+        signs,
+        uses_truth,
+        undefined_message(graph),
+        published_consistency,
+        needs_best=needs_best,
     )
 
 

@@ -111,6 +111,8 @@ class Stages:
         """Where the best configuration comes from."""
         if not self.plan.is_metric:
             return ""
+        if not self.plan.needs_best:
+            return "not needed"
         if not self.plan.uses_truth:
             return "every comparison won (by sign propagation)"
         ties = "; equal ones in the order of the scores" if self.plan.free_ties else ""

@@ -5,50 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lossc.compiler.choices import (
+    ALL_OPTIONS,
+    INTERPOLATIONS,
+    STEP_OPTIONS,
+    STEPS,
+    Interpolation,
+    Step,
+)
 from lossc.compiler.front.params import plain
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import Diagnostic, SpecError, closest, one_of
 from lossc.grammar.parser import parse_option
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One option of the surrogate.
-
-    Args:
-        default: Its value if nobody gives one.
-        choices: The texts that it may take; empty for a number.
-        low: The least number.
-        closed: Whether ``low`` itself is allowed.
-        whole: Whether only whole numbers are.
-    """
-
-    default: int | float | str
-    choices: tuple[str, ...] = ()
-    low: float = 0.0
-    closed: bool = False
-    whole: bool = False
-
-
-STEPS: dict[str, tuple[str, ...]] = {"sigmoid": ("temperature", "squash")}
-INTERPOLATIONS: dict[str, tuple[str, ...]] = {
-    "idw": ("good", "bad", "nearby", "power", "gradient", "bits", "inconsistent", "squash", "best")
-}
-OPTIONS: dict[str, Choice] = {
-    "temperature": Choice(1.0),
-    "squash": Choice("none", ("none", "sigmoid")),
-    "good": Choice(16, low=0, closed=True, whole=True),
-    "bad": Choice(16, low=0, closed=True, whole=True),
-    "nearby": Choice(16, low=0, closed=True, whole=True),
-    "power": Choice(1.0),
-    "gradient": Choice("exact", ("exact", "published", "attract")),
-    "bits": Choice("auto", ("auto", "drawn", "expected")),
-}
-COMPILE_TIME: dict[str, Choice] = {
-    "inconsistent": Choice("extend", ("extend", "published")),
-    "best": Choice("first", ("first", "sampled")),
-}
-_ALL = {**OPTIONS, **COMPILE_TIME}
 
 Given = str | Mapping[str, object] | None
 
@@ -63,21 +31,46 @@ class SurrogatePlan:
     seed: int
 
     @property
+    def relaxation(self) -> Step:
+        """The entry of the table of steps."""
+        return STEPS[self.step]
+
+    @property
+    def method(self) -> Interpolation:
+        """The entry of the table of interpolations."""
+        return INTERPOLATIONS[self.interpolation]
+
+    @property
+    def run_time(self) -> tuple[str, ...]:
+        """The options that the loss takes as arguments."""
+        shared = () if self.interpolation == "perturbed" else STEP_OPTIONS
+        return (*shared, *self.method.run_time)
+
+    @property
     def published_consistency(self) -> bool:
         """Whether configurations that no scores have count as 0, as in the published code."""
-        return self.options["inconsistent"] == "published"
+        return self.interpolation == "idw" and self.options["inconsistent"] == "published"
 
     @property
     def samples_best(self) -> bool:
         """Whether the best configuration is drawn among those that are equally good."""
-        return self.options["best"] == "sampled"
+        return self.interpolation == "idw" and self.options["best"] == "sampled"
+
+    @property
+    def transform(self) -> str:
+        """``log`` where minus the logarithm of the metric is trained, else ``none``."""
+        return str(self.options["transform"])
 
     def __str__(self) -> str:
+        own = (*self.run_time, *self.method.compile_time, "transform")
         shown = {
-            k: v for k, v in self.options.items() if v != _ALL[k].default or k == "temperature"
+            k: v
+            for k, v in self.options.items()
+            if k in own and (v != ALL_OPTIONS[k].default or k in ("temperature", "tnorm"))
         }
         options = ", ".join(f"{name}={value}" for name, value in shown.items())
-        return f"{self.step} + {self.interpolation} ({options})"
+        names = [] if self.interpolation == "perturbed" else [self.step]
+        return f"{' + '.join([*names, self.interpolation])} ({options})"
 
 
 def plan_surrogate(
@@ -95,10 +88,14 @@ def plan_surrogate(
         ValueError: The seed is not a whole number.
     """
     seed = seed_number(seed)
-    values: dict[str, int | float | str] = {name: choice.default for name, choice in _ALL.items()}
+    values: dict[str, int | float | str] = {
+        name: choice.default for name, choice in ALL_OPTIONS.items()
+    }
     names = {"step": "sigmoid", "interpolation": "idw"}
     errors: list[Diagnostic] = []
+    said: dict[str, sx.Option] = {}
     for surrogate in spec.surrogates:
+        said[surrogate.slot.id] = surrogate.option
         _apply(surrogate.slot.id, surrogate.option, names, values, errors)
     for slot, given in (
         ("step", step),
@@ -107,7 +104,10 @@ def plan_surrogate(
         ("transform", transform),
     ):
         if given is not None:
-            _apply(slot, _option(slot, given), names, values, errors)
+            said[slot] = _option(slot, given)
+            _apply(slot, said[slot], names, values, errors)
+    if not errors:
+        errors += _refusals(names, said)
     if errors:
         raise SpecError(errors)
     return SurrogatePlan(names["step"], names["interpolation"], values, seed)
@@ -150,22 +150,21 @@ def _apply(
     values: dict[str, int | float | str],
     errors: list[Diagnostic],
 ) -> None:
-    tables = {"step": STEPS, "interpolation": INTERPOLATIONS}
-    if slot in ("squash", "best"):
+    tables: dict[str, dict[str, tuple[str, ...]]] = {
+        "step": {name: STEP_OPTIONS for name in STEPS},
+        "interpolation": {
+            name: (*entry.run_time, *entry.compile_time, "squash")
+            for name, entry in INTERPOLATIONS.items()
+        },
+    }
+    if slot in ("squash", "best", "transform"):
         _set(option, slot, option.name, values, errors)
         return
-    if slot == "transform" and option.name == "none":
-        return
     if slot not in tables:
-        known = [*tables, "squash", "best"]
-        message = (
-            f"there is no surrogate slot '{slot}'"
-            if slot != "transform"
-            else f"unknown transform '{option.name}'"
-        )
-        expected = one_of(known) if slot != "transform" else one_of(["none"])
+        known = [*tables, "squash", "best", "transform"]
+        message = f"there is no surrogate slot '{slot}'"
         errors.append(
-            Diagnostic(option.span, "bad-option", message, expected, closest(slot, known))
+            Diagnostic(option.span, "bad-option", message, one_of(known), closest(slot, known))
         )
         return
     table = tables[slot]
@@ -196,6 +195,17 @@ def _apply(
             _set(option, key, value, values, errors)
 
 
+def _refusals(names: Mapping[str, str], said: Mapping[str, sx.Option]) -> list[Diagnostic]:
+    """Steps and interpolations that do not go together."""
+    step, method = names["step"], INTERPOLATIONS[names["interpolation"]]
+    if not (STEPS[step].reaches and method.why_no_reach):
+        return []
+    option = said.get("step") or said["interpolation"]
+    others = [name for name, entry in STEPS.items() if not entry.reaches]
+    message = f"{names['interpolation']} cannot be used with {step}: {method.why_no_reach}"
+    return [Diagnostic(option.span, "bad-option", message, one_of(others))]
+
+
 def _set(
     option: sx.Option,
     key: str,
@@ -203,7 +213,7 @@ def _set(
     values: dict[str, int | float | str],
     errors: list[Diagnostic],
 ) -> None:
-    choice = _ALL[key]
+    choice = ALL_OPTIONS[key]
     if isinstance(value, sx.Option):
         value = value.name
     if choice.choices:

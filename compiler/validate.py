@@ -70,7 +70,11 @@ class Report:
         return (
             f"{self.spec}: reference = refactored on {self.batches} batches ({kinds}); "
             f"up to {self.comparisons} comparisons; {self.form} form; "
-            f"{self.configurations} configurations, none beats the best; "
+            + (
+                f"{self.configurations} configurations, none beats the best; "
+                if self.configurations
+                else ""
+            )
             + (f"{self.examples} examples; " if self.examples else "")
             + f"{self.seconds:.2f} s"
         )
@@ -122,6 +126,10 @@ def validate_refactoring(
             report.kinds[batch.kind] += 1
             comparisons = loss.comparisons(*batch.inputs.values()).shape[0]
             report.comparisons = max(report.comparisons, comparisons)
+            if not plan.needs_best:
+                if not patient and failures:
+                    break
+                continue
             found = challenge(plan, loss, batch, comparisons, TOLERANCE)
             report.configurations += found.tried
             report.tied += found.tied
@@ -189,7 +197,7 @@ def _disagreement(plan: Plan, failure: tuple[Batch, Tensor, Tensor]) -> Diagnost
         plan.graph.root.span,
         "refactoring-differs",
         f"the metric is {exact.item():.10g}, by way of binaries {refactored.item():.10g}, "
-        f"on this {batch.kind} batch:\n{_shown(batch)}",
+        f"on this {batch.kind} batch:\n{shown_batch(batch)}",
     )
 
 
@@ -201,18 +209,19 @@ def _beaten(plan: Plan, failure: tuple[Batch, float, float]) -> Diagnostic:
             where,
             "best-beaten",
             "the configuration taken as best is undefined on most batches, and others are not; "
-            f"for example on this {batch.kind} batch:\n{_shown(batch)}",
+            f"for example on this {batch.kind} batch:\n{shown_batch(batch)}",
             hint="say with `else` what the metric is then, or with `truth` where it is best",
         )
     return Diagnostic(
         where,
         "best-beaten",
         f"a configuration gives {better:.6g} and the one taken as best {best:.6g}, "
-        f"on this {batch.kind} batch:\n{_shown(batch)}",
+        f"on this {batch.kind} batch:\n{shown_batch(batch)}",
         hint="the `truth` statement must give scores for which the metric is best",
     )
 
 
-def _shown(batch: Batch) -> str:
+def shown_batch(batch: Batch) -> str:
+    """A batch as the messages show it, indented and cut."""
     lines = (f"    {line}" for line in str(batch).split("\n"))
     return "\n".join(line if len(line) <= 1_000 else f"{line[:1_000]} ..." for line in lines)

@@ -157,4 +157,14 @@ RULES: dict[str, Rule] = {
         "example with another value",
         "The metric, or the loss, does not have the value that an `example` gives for its inputs, to a relative or absolute 1e-6. Either the spec or the example is wrong.",
     ),
+    "no-relaxation": Rule(
+        "L038",
+        "this interpolation does not fit the metric",
+        "`substitute` puts relaxed binaries into the metric itself, and `bound` puts lower bounds there: neither has a gradient through a rounded count, and a bound needs a metric that never falls when a comparison is won. `idw`, `multilinear` and `perturbed` take any metric.",
+    ),
+    "log-range": Rule(
+        "L039",
+        "no logarithm of this metric",
+        "`transform log` trains minus the logarithm of a metric from 0 to 1 (of 1 less the metric for `minimize`); on some batch this one was outside.",
+    ),
 }

@@ -13,12 +13,22 @@ if TYPE_CHECKING:
 
 #: The stand-ins for the step, by name; tests compare them with the runtime's own table.
 STEPS = {
-    "sigmoid": "the logistic function of comparison / temperature",
+    "sigmoid": "the logistic function of comparison / temperature (UniLoss, eq. 9)",
+    "laplace": "the distribution function of Laplace: one exponential, the fastest",
+    "arctan": "that of Cauchy: tails that never lose their gradient",
+    "algebraic": "z / sqrt(1 + z^2), brought to 0 and 1: tails between those two",
+    "smoothstep": "a cubic between -temperature and temperature; not with idw",
+    "hard_sigmoid": "a line between -temperature and temperature; not with idw",
+    "straight_through": "the bit itself, with the slope of the sigmoid; not with idw",
 }
 
 #: The stand-ins for the metric as a function of its binaries.
 INTERPOLATIONS = {
     "idw": "inverse distance weighting between sampled configurations (UniLoss, eq. 10)",
+    "substitute": "relaxed binaries in the metric itself, by a t-norm (AP: Smooth-AP)",
+    "multilinear": "the expectation under independent binaries: in closed form, or by sampling",
+    "bound": "hinges: a lower bound of a metric that never falls when a comparison is won",
+    "perturbed": "noise on the scores and the metric as it is: the black-box baseline",
 }
 
 

@@ -28,6 +28,18 @@ def random_words(seed: Tensor, step: Tensor, count: int) -> Tensor:
     return scramble(torch.arange(count, device=seed.device) ^ key)
 
 
+def uniform_numbers(seed: Tensor, step: Tensor, count: int) -> Tensor:
+    """Uniform numbers in (0, 1), float64: ``[count]``."""
+    return (random_words(seed, step, count).double() + 0.5) / 2**32
+
+
+def normal_numbers(seed: Tensor, step: Tensor, count: int) -> Tensor:
+    """Standard normal numbers, float64: ``[count]``. Source: Box and Muller 1958."""
+    uniform = uniform_numbers(seed, step, 2 * count)
+    radius = (-2 * uniform[:count].log()).sqrt()
+    return radius * (2 * torch.pi * uniform[count:]).cos()
+
+
 def random_below(words: Tensor, bound: Tensor) -> Tensor:
     """Whole numbers in ``[0, bound)`` from 32-bit words; 0 where the bound is 0."""
     return (words * bound) >> 32

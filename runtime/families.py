@@ -59,6 +59,19 @@ def binaries_of(family: Family) -> Tensor:
     return won & family.stored
 
 
+def compared(family: Family, squash: str = "none") -> Tensor:
+    """The comparisons of a family at all dense places, differentiable: ``[*rows, *columns]``.
+
+    Args:
+        family: The comparisons.
+        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
+    """
+    left, right = family.left, family.right
+    if squash == "sigmoid":
+        left, right = left.sigmoid(), right.sigmoid()
+    return (left - right).expand(family.stored.shape)
+
+
 def row_counts(family: Family, binaries: Tensor) -> Tensor:
     """How many comparisons of each row are won.
 

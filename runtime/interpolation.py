@@ -17,17 +17,17 @@ from lossc.runtime.anchors import (
     words_of_bits,
 )
 from lossc.runtime.counter import random_words
-from lossc.runtime.families import Family, binaries_of
-from lossc.runtime.relaxations import sigmoid_slope, sigmoid_tail
+from lossc.runtime.families import Family, binaries_of, compared
 
 
 def interpolate_idw(
     families: tuple[Family, ...],
     metric: Callable[[Tensor], Tensor],
+    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
     seed: Tensor,
     step: Tensor,
     best: Tensor | None = None,
-    temperature: float = 1.0,
+    temperature: Tensor | float = 1.0,
     squash: str = "none",
     good: int = 16,
     bad: int = 16,
@@ -48,11 +48,12 @@ def interpolate_idw(
     Args:
         families: The comparisons.
         metric: The metric of row counts, ``[t, R] -> [t]``.
+        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
         seed: Scalar int64.
         step: Scalar int64; anchors are drawn anew for every step.
         best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
             comparisons are won.
-        temperature: Of the sigmoid, in the units of the (squashed) scores.
+        temperature: Of the step, in the units of the (squashed) scores.
         squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
         good: Anchors one flip away from the best.
         bad: Anchors of fair random bits.
@@ -66,26 +67,20 @@ def interpolate_idw(
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
         gradient.
     """
-    raw, soft = [], []
-    for family in families:
-        left, right = family.left, family.right
-        if squash == "sigmoid":
-            left, right = left.sigmoid(), right.sigmoid()
-        soft.append((left - right).expand(family.stored.shape).reshape(-1))
-        raw.append(binaries_of(family).reshape(-1))
-    comparisons, now = torch.cat(soft), torch.cat(raw)
+    comparisons = torch.cat([compared(family, squash).reshape(-1) for family in families])
+    now = torch.cat([binaries_of(family).reshape(-1) for family in families])
     if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
         return metric(dense_row_counts(families, now)) + comparisons.sum()
     with torch.no_grad():
         stored = torch.cat([family.stored.reshape(-1) for family in families])
-        standing = where_we_stand(comparisons.detach(), stored, now, best, temperature)
+        tail, slope = relax(comparisons.detach().abs(), temperature)
+        standing = where_we_stand(tail, stored, now, best)
         drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
         anchors = sample_anchors(families, standing, best, seed, step, (good, nearby, bad), drawn)
     metrics = metric(anchors.rows).to(standing.tail.dtype)
     with torch.no_grad():
         value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
-        slope = slope_towards(standing, anchors, pulls, (good, nearby, bad))
-        slope = slope * sigmoid_slope(standing.tail, temperature)
+        slope = slope_towards(standing, anchors, pulls, (good, nearby, bad)) * slope
     result = attach_gradient(comparisons, value, slope)
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
         result = result + shares.dot(metrics - metrics.detach())
@@ -112,12 +107,10 @@ class Standing(NamedTuple):
     excess: Tensor
 
 
-def where_we_stand(
-    comparisons: Tensor, stored: Tensor, now: Tensor, best: Tensor | None, temperature: float
-) -> Standing:
-    """Relaxes ``comparisons`` and compares the current configuration with the best one."""
-    kept = stored.to(comparisons.dtype)
-    tail = sigmoid_tail(comparisons.abs(), temperature) * kept
+def where_we_stand(tail: Tensor, stored: Tensor, now: Tensor, best: Tensor | None) -> Standing:
+    """Compares the current configuration with the relaxed one, and with the best one."""
+    kept = stored.to(tail.dtype)
+    tail = tail * kept
     wrong = stored & ~now if best is None else stored & (now != best)
     return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
 

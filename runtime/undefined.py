@@ -49,7 +49,10 @@ def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tens
         some = torch.ones(chosen.shape[:-1], dtype=torch.bool, device=values.device)
     if chosen.shape[-1] == 0:
         return chosen.sum(-1) + torch.nan  # a function of the values all the same
-    return torch.where(some, chosen.amax(-1), torch.nan)
+    # an undefined value makes the maximum undefined, and must not make its gradient NaN
+    unknown = chosen.isnan().any(-1)
+    chosen = torch.where(unknown.unsqueeze(-1), 0, chosen)
+    return torch.where(some & ~unknown, chosen.amax(-1), torch.nan)
 
 
 def smallest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tensor:

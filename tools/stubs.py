@@ -16,6 +16,7 @@ from pathlib import Path
 from lossc import specs
 from lossc.compiler.build import read_and_build
 from lossc.compiler.emit.forward import option_lines
+from lossc.compiler.emit.interpolations.common import Forward
 from lossc.compiler.emit.names import class_name, identifier
 from lossc.compiler.emit.signature import Signature, signature_of
 from lossc.compiler.emit.text import quoted
@@ -49,7 +50,7 @@ def _entries(graph: Graph) -> Iterator[str]:
     inputs, params = ", ".join(signature.typed()), list(_params(graph, signature))
     options, seed = [*params], []
     if graph.goal != "loss":
-        surrogate = option_lines(plan_surrogate(spec))[0]
+        surrogate = option_lines(plan_surrogate(spec), Forward([], random=True))[0]
         options, seed = [*params, *surrogate], [surrogate[-1]]
     options.append("validate: bool = True")
     name = class_name(spec.name.id)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from lossc.compiler.choices import OPTIONS
+from lossc.compiler.emit.interpolations.common import Forward, Parts
+from lossc.compiler.emit.interpolations.table import FORWARD
 from lossc.compiler.emit.methods import Methods
 from lossc.compiler.emit.signature import Signature
 from lossc.compiler.emit.text import definition, indented, quoted
 from lossc.compiler.plan import Plan
-from lossc.compiler.surrogate import OPTIONS, SurrogatePlan
+from lossc.compiler.surrogate import SurrogatePlan
 
 
-def option_lines(surrogate: SurrogatePlan) -> tuple[list[str], list[str]]:
+def option_lines(surrogate: SurrogatePlan, made: Forward) -> tuple[list[str], list[str]]:
     """Arguments of ``__init__`` for the surrogate's options, and statements that keep them."""
     arguments, body = [], []
-    for name, option in OPTIONS.items():
-        value = surrogate.options[name]
+    for name in surrogate.run_time:
+        if name in made.unused:
+            continue
+        option, value = OPTIONS[name], surrogate.options[name]
         if option.choices:
             choices = ", ".join(quoted(choice) for choice in option.choices)
             arguments.append(f"{name}: str = {quoted(str(value))}")
@@ -26,58 +31,54 @@ def option_lines(surrogate: SurrogatePlan) -> tuple[list[str], list[str]]:
                 "check_number", [*checked, "False", *(["True"] if option.whole else [])], "", 0
             )
         body.append(f"self.{name} = {name}")
-    arguments.append(f"seed: int = {surrogate.seed!r}")
-    body.append('check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)')
-    body.append('self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))')
-    body.append('self.register_buffer("step", torch.tensor(0, dtype=torch.long))')
+    if made.random:
+        arguments.append(f"seed: int = {surrogate.seed!r}")
+        body.append('check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)')
+        body.append('self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))')
+        body.append('self.register_buffer("step", torch.tensor(0, dtype=torch.long))')
     return arguments, body
 
 
+def planned_forward(
+    plan: Plan, surrogate: SurrogatePlan, signature: Signature, methods: Methods
+) -> Forward:
+    """How ``value``, the interpolated metric, is computed."""
+    return FORWARD[surrogate.interpolation](Parts(plan, surrogate, signature, methods))
+
+
 def forward_lines(
-    plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, methods: Methods
+    plan: Plan, surrogate: SurrogatePlan, signature: Signature, made: Forward
 ) -> list[str]:
-    """``forward``: the interpolated metric with its sign, or the differentiable expression."""
+    """``forward``: the interpolated metric with its sign, and the methods that it calls."""
     head = definition("def forward", ["self", *signature.typed()], " -> Tensor:", 0)
-    prepare = _prepare_call(signature)
-    if surrogate is None:
-        body = indented(['"""The loss: a scalar."""', prepare, *methods.expression()], 4)
-        elements = ["", *methods.fused.methods] if methods.fused.methods else []
-        return [*head, *body, *elements, *(["", *methods.defined()] if plan.undefined else [])]
-    ideal = f"self.best({signature.arguments}, families)" if plan.uses_truth else "None"
-    best = ["best=best"] if surrogate.samples_best or plan.uses_truth else []
-    if plan.uses_truth and not surrogate.samples_best:
-        best = [f"best={ideal}"]
-    drawn = []
-    if surrogate.samples_best:
-        free = f"self.tied({signature.arguments})" if plan.uses_truth else "None"
-        drawn = ["", f"ideal, free = {ideal}, {free}"]
-        drawn += ["best = draw_best(families, metric, ideal, free, self.seed, step)"]
+    doc = "The loss: a scalar."
+    if made.random:
+        doc += " In training mode, every call draws new numbers."
+    maximised = plan.graph.goal == "evaluate"
+    result = "-value" if maximised else "value"
+    if surrogate.transform == "log":
+        result = f"minus_log({'value' if maximised else '1 - value'})"
     lines = [
-        '"""The loss: a scalar. In training mode, every call draws new anchors."""',
-        prepare,
+        f'"""{doc}"""',
+        prepare_call(signature),
         "# score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()",
-        f"families = self.families({signature.arguments})",
-        "step = self.step.clone()",
-        "if self.training:",
-        "    self.step.add_(1)",
-        "",
-        "def metric(rows: Tensor) -> Tensor:",
-        f"    return self.metric_of_rows(rows, families, {signature.arguments})",
-        *drawn,
-        *([] if drawn else [""]),
-        "value = interpolate_idw(",
-        "    families,",
-        "    metric,",
-        "    self.seed,",
-        "    step,",
-        *(f"    {item}," for item in best),
-        *(f"    {name}=self.{name}," for name in OPTIONS),
-        ")",
-        f"return {'-' if plan.graph.goal == 'evaluate' else ''}value",
+        *made.body,
+        f"return {result}",
     ]
-    return [*head, *indented(lines, 4)]
+    more = [line for method in made.methods for line in ("", *method)]
+    return [*head, *indented(lines, 4), *more]
 
 
-def _prepare_call(signature: Signature) -> str:
+def expression_lines(plan: Plan, signature: Signature, methods: Methods) -> list[str]:
+    """``forward`` of a differentiable ``loss``."""
+    head = definition("def forward", ["self", *signature.typed()], " -> Tensor:", 0)
+    lines = ['"""The loss: a scalar."""', prepare_call(signature), *methods.expression()]
+    elements = ["", *methods.fused.methods] if methods.fused.methods else []
+    undefined = ["", *methods.defined()] if plan.undefined else []
+    return [*head, *indented(lines, 4), *elements, *undefined]
+
+
+def prepare_call(signature: Signature) -> str:
+    """The statement that checks the inputs."""
     names = signature.arguments
     return f"{names}{',' if len(signature.inputs) == 1 else ''} = self.prepare({names})"

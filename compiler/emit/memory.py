@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 from torch import Tensor, nn
 
+from lossc.compiler.choices import OPTIONS
 from lossc.compiler.emit.module import ModuleText
-from lossc.compiler.surrogate import OPTIONS
 from lossc.grammar.errors import NotAMetric
 
 _USUAL = {"seed": 0, "validate": True}
@@ -43,6 +43,15 @@ def load_module(text: ModuleText) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+@functools.cache
+def arguments_of(text: ModuleText) -> tuple[str, ...]:
+    """What the generated class takes: params, the surrogate's options, ``validate``."""
+    generated = getattr(load_module(text), text.class_name)
+    return tuple(
+        name for name in inspect.signature(generated.__init__).parameters if name != "self"
+    )
 
 
 @functools.cache

@@ -15,8 +15,20 @@ from lossc.compiler.emit.writer import Writer
 from lossc.compiler.front.calls import may_be_undefined
 from lossc.compiler.ir.node import Node
 from lossc.compiler.ir.text import text
+from lossc.compiler.ir.verify import RELAXED, verify
 from lossc.compiler.plan import Plan
 from lossc.compiler.refactor.rows import RowFamily
+from lossc.compiler.relaxed.norms import Norm
+from lossc.compiler.relaxed.relax import is_linear, relaxed
+
+_ROW_NAMES = {
+    ("ones", False): "wins",
+    ("ones", True): "losses",
+    ("every", False): "every",
+    ("every", True): "every_against",
+    ("some", False): "some",
+    ("some", True): "some_against",
+}
 
 
 class Methods(IdealScores):
@@ -239,6 +251,62 @@ class Methods(IdealScores):
         return self.method(
             "items", self.signature.plain(), "tuple[tuple[Tensor, Tensor], ...]", doc, body
         )
+
+    def relaxed_metric(self, norm: Norm, step: str, bound: bool = False) -> list[str]:
+        """The metric of relaxed binaries.
+
+        Args:
+            norm: What and, or, all and any become.
+            step: The runtime function that relaxes comparisons of counts.
+            bound: Whether the result must be a lower bound.
+
+        Raises:
+            SpecError: Something in the metric has no relaxation.
+        """
+        root = relaxed(self.plan.root, self.plan.graph.make, norm, bound)
+        verify(root, "relaxed", RELAXED)
+        lines: list[str] = []
+        taken: dict[tuple[object, ...], str] = {}
+
+        def special(node: Node) -> Value | None:
+            if node.op == "temperature":
+                return Value("self.temperature", (), "real", scalar=True)
+            if node.op == "risen":
+                margin = writer.real(writer.value(node.args[0]))
+                code = writer.call(
+                    "risen", margin.code, str(node.attr("whole")), step, "self.temperature"
+                )
+                return Value(code, margin.axes, "real")
+            if node.op not in ("ones", "every", "some"):
+                return None
+            key = (node.op, node.family, node.against)
+            if key not in taken:
+                taken[key] = f"{_ROW_NAMES[node.op, node.against]}{node.family + 1}"
+                function = {
+                    "ones": "relaxed_counts"
+                    if not bound or is_linear(root)
+                    else "counts_from_below",
+                    "every": norm.of_rows,
+                    "some": norm.some_of_rows,
+                }[node.op]
+                against = ", against=True" if node.against else ""
+                number = node.family
+                lines.append(
+                    f"{taken[key]} = {function}(families[{number}], relaxed[{number}]{against})"
+                )
+            return Value(taken[key], node.letters, "real")
+
+        numbers = range(1, len(self.plan.families) + 1)
+        names = {f"{name}{number}" for name in _ROW_NAMES.values() for number in numbers}
+        writer = self.writer(special=special, taken=names)
+        (value,) = writer.write(root)
+        value = writer.real(value)
+        body = [*lines, *writer.lines, f"return self.defined({self._tensor(value)})"]
+        arguments = ["relaxed: tuple[Tensor, ...]", "families: tuple[Family, ...]"]
+        arguments += self.signature.plain()
+        doc = "Relaxed binaries in the metric itself"
+        doc += ": a lower bound of it." if bound else f", by the t-norm `{norm.name}`."
+        return self.method("relaxed_metric", arguments, "Tensor", doc, body)
 
     def metric_of_rows(self) -> list[str]:
         families = self.plan.families

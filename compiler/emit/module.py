@@ -6,7 +6,13 @@ import re
 from dataclasses import dataclass
 from math import inf
 
-from lossc.compiler.emit.forward import forward_lines, option_lines
+from lossc.compiler.emit.forward import (
+    expression_lines,
+    forward_lines,
+    option_lines,
+    planned_forward,
+)
+from lossc.compiler.emit.interpolations.common import Forward
 from lossc.compiler.emit.long_lines import broken
 from lossc.compiler.emit.methods import Methods
 from lossc.compiler.emit.names import class_name, identifier
@@ -55,8 +61,9 @@ def write_module(plan: Plan, surrogate: SurrogatePlan | None, head: str) -> Modu
     name = class_name(plan.graph.spec.name.id)
     function = identifier(plan.graph.spec.name.id, {name})
     methods = Methods(plan, signature)
-    body = _class(plan, surrogate, signature, methods, name)
-    functional = _function(surrogate, signature, name, function)
+    forward = planned_forward(plan, surrogate, signature, methods) if surrogate else None
+    body = _class(plan, surrogate, signature, methods, forward, name)
+    functional = _function(forward, signature, name, function)
     runtime = runtime_source(_called(body))
     text = "\n".join([*body, *functional, *runtime])
     lines = [*docstring(head), "", "from __future__ import annotations", ""]
@@ -98,17 +105,25 @@ def _called(lines: list[str]) -> set[str]:
 
 
 def _class(
-    plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, methods: Methods, name: str
+    plan: Plan,
+    surrogate: SurrogatePlan | None,
+    signature: Signature,
+    methods: Methods,
+    forward: Forward | None,
+    name: str,
 ) -> list[str]:
     lines = [
         f"class {name}(nn.Module):",
         *indented(docstring(_class_doc(plan, surrogate, signature)), 4),
         "",
     ]
-    if surrogate is not None:
+    if forward is not None and forward.random:
         lines += ["    seed: Tensor", "    step: Tensor", ""]
-    lines += indented(_init(plan, surrogate, signature), 4)
-    lines += ["", *indented(forward_lines(plan, surrogate, signature, methods), 4)]
+    lines += indented(_init(plan, surrogate, signature, forward), 4)
+    if surrogate is None or forward is None:
+        lines += ["", *indented(expression_lines(plan, signature, methods), 4)]
+    else:
+        lines += ["", *indented(forward_lines(plan, surrogate, signature, forward), 4)]
     if plan.is_metric:
         lines += ["", *indented(methods.metric(), 4)]
         lines += ["", *indented(methods.refactored(), 4)]
@@ -161,7 +176,9 @@ def _summary(spec: sx.Spec) -> list[str]:
     return [own, "", *wrapped(said, WIDTH - 4)]
 
 
-def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> list[str]:
+def _init(
+    plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, forward: Forward | None
+) -> list[str]:
     arguments = ["self", "*"]
     body = ["super().__init__()"]
     bounds = {p.name.id: p.range for p in plan.graph.spec.params}
@@ -176,8 +193,8 @@ def _init(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> 
         whole = ["True"] if isinstance(value, int) else []
         body += definition("check_number", [*checked, *whole], "", 0)
         body.append(f"self.{python} = {python}")
-    if surrogate is not None:
-        more_arguments, more_body = option_lines(surrogate)
+    if surrogate is not None and forward is not None:
+        more_arguments, more_body = option_lines(surrogate, forward)
         arguments += more_arguments
         body += more_body
     arguments.append("validate: bool = True")
@@ -202,20 +219,19 @@ def _prepare(signature: Signature) -> list[str]:
     return [*head, *indented([doc, *body], 4)]
 
 
-def _function(
-    surrogate: SurrogatePlan | None, signature: Signature, name: str, function: str
-) -> list[str]:
+def _function(forward: Forward | None, signature: Signature, name: str, function: str) -> list[str]:
     """The functional form: one call without a module to keep."""
     arguments = signature.typed()
     params = [_option(python, signature.values[key]) for key, python in signature.params.items()]
     passed = [f"{python}={python}" for python in signature.params.values()]
-    if surrogate is not None:
+    if forward is not None and forward.random:
         params.append("seed: int = 0")
         passed.append("seed=seed")
     head = definition(
         f"def {function}", [*arguments, *(["*", *params] if params else [])], " -> Tensor:", 0
     )
-    doc = f'"""The loss as a function; ``{name}`` keeps the options and the step."""'
+    kept = "the options and the step" if forward is None or forward.random else "the options"
+    doc = f'"""The loss as a function; ``{name}`` keeps {kept}."""'
     loss = identifier("loss", {*signature.inputs.values(), *signature.params.values()})
     made = definition(f"{loss} = {name}", passed, "", 4)
     called = definition(f"value: Tensor = {loss}", [signature.arguments], "", 4)

@@ -8,8 +8,8 @@ import re
 
 from torch import nn
 
+from lossc.compiler.choices import COMPILE_TIME, OPTIONS
 from lossc.compiler.emit.runtime_source import runtime_names
-from lossc.compiler.surrogate import COMPILE_TIME, OPTIONS
 
 _IMPORTED = (
     *("annotations", "functional", "math", "nn", "torch"),

@@ -20,6 +20,10 @@ MODULES = (
     "anchors",
     "optima",
     "interpolation",
+    "relaxed_rows",
+    "margins",
+    "expectation",
+    "perturbation",
 )
 
 

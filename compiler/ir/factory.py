@@ -50,6 +50,11 @@ class NodeFactory:
         attrs = {**dict(node.attrs), **changed}
         return self._node(node.op, tuple(args), attrs, node.kind, node.span, None, None, decided)
 
+    def retyped(self, node: Node, kind: Kind) -> Node:
+        """``node`` with values of another kind."""
+        args, attrs = node.args, dict(node.attrs)
+        return self._node(node.op, args, attrs, kind, node.span, None, None, node.decided)
+
     def _node(
         self,
         op: str,

@@ -8,6 +8,7 @@ keeps each binary as a row of its own (the dense form), and the same code serves
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lossc.compiler.front.properties import may_be_undefined
 from lossc.compiler.ir.factory import NodeFactory
@@ -49,6 +50,24 @@ class RowFamily:
     def dense(self) -> bool:
         """Whether the metric needs single binaries of more than one axis of this family."""
         return not self.columns and len(self.rows) > 1
+
+
+class Literal(NamedTuple):
+    """What a condition on a row count says of the row, kept on the node as ``literal``.
+
+    Args:
+        which: ``every`` comparison of it is won, or ``some``.
+        negated: Or the opposite of that.
+        family: The number of the family.
+        letters: Of the row.
+        against: Whether the row is a column of a family that is counted both ways.
+    """
+
+    which: str
+    negated: bool
+    family: int
+    letters: tuple[Index, ...]
+    against: bool
 
 
 def count_rows(
@@ -106,7 +125,9 @@ def _readings(family: Family) -> tuple[Node, ...]:
 
 def _single(make: NodeFactory, number: int, row: RowFamily, node: Node) -> Node:
     won = _ones(make, number, row, node)
-    return make("gt", won, make.const(0), kind="bool", span=row.family.binary.span, decided=True)
+    said = Literal("every", False, number, won.letters, won.against)
+    span = row.family.binary.span
+    return make("gt", won, make.const(0), kind="bool", span=span, decided=True, literal=said)
 
 
 def _ones(make: NodeFactory, number: int, row: RowFamily, reading: Node) -> Node:
@@ -203,10 +224,14 @@ def _count_literal(
     same = row.family.binary.args[3]
     rest = tuple(index for index in node.bound if index not in row.columns)
 
-    def compare(op: str, left: Node, right: Node) -> Node:
-        return make(op, left, right, kind="bool", span=node.span, decided=True)
+    # what it says of the row: all, or some, of it won, or the opposite of that
+    which = "every" if (node.op == "all") != use.negated else "some"
+    said = Literal(which, use.negated, number, won.letters, won.against)
 
-    if (node.op == "all") == use.negated:  # all lost, or some won
+    def compare(op: str, left: Node, right: Node) -> Node:
+        return make(op, left, right, kind="bool", span=node.span, decided=True, literal=said)
+
+    if which == "some":  # all lost, or some won
         outcome = compare("eq" if node.op == "all" else "gt", won, make.const(0))
     else:
         there = make.and_(where, make.not_(same))

@@ -11,10 +11,10 @@ import torch
 
 import lossc
 from lossc.compiler import compile as compiling
+from lossc.compiler.choices import OPTIONS
 from lossc.compiler.compile import compile_spec
 from lossc.compiler.emit.names import RESERVED, class_name, identifier
 from lossc.compiler.emit.runtime_source import runtime_names
-from lossc.compiler.surrogate import OPTIONS
 from lossc.grammar.errors import InternalError, SpecError
 
 BINARY = "spec t\ninput score: real[n]\ninput relevant: bool[n]\n"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from lossc.compiler.choices import COMPILE_TIME, INTERPOLATIONS, OPTIONS, STEPS
 from lossc.compiler.compile import compile_spec
 from lossc.compiler.discrete import DISCRETE_OPS
 from lossc.compiler.front.functions import FUNCTIONS, OPERATIONS
-from lossc.compiler.surrogate import COMPILE_TIME, INTERPOLATIONS, OPTIONS, STEPS
 from lossc.grammar import syntax as sx
 from lossc.grammar.document import read_yaml
 from lossc.grammar.errors import SpecError

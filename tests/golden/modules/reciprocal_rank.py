@@ -97,7 +97,7 @@ class ReciprocalRank(nn.Module):
         self.validate = validate
 
     def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
-        """The loss: a scalar. In training mode, every call draws new anchors."""
+        """The loss: a scalar. In training mode, every call draws new numbers."""
         score, relevant, group = self.prepare(score, relevant, group)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
         families = self.families(score, relevant, group)
@@ -111,6 +111,7 @@ class ReciprocalRank(nn.Module):
         value = interpolate_idw(
             families,
             metric,
+            sigmoid_step,
             self.seed,
             step,
             temperature=self.temperature,
@@ -392,7 +393,10 @@ def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tens
         some = torch.ones(chosen.shape[:-1], dtype=torch.bool, device=values.device)
     if chosen.shape[-1] == 0:
         return chosen.sum(-1) + torch.nan  # a function of the values all the same
-    return torch.where(some, chosen.amax(-1), torch.nan)
+    # an undefined value makes the maximum undefined, and must not make its gradient NaN
+    unknown = chosen.isnan().any(-1)
+    chosen = torch.where(unknown.unsqueeze(-1), 0, chosen)
+    return torch.where(some & ~unknown, chosen.amax(-1), torch.nan)
 
 
 def first_occurrence(values: Tensor) -> Tensor:
@@ -453,6 +457,19 @@ def binaries_of(family: Family) -> Tensor:
     """The hard binaries of a family; False where nothing is stored."""
     won = (family.left > family.right) | ((family.left == family.right) & family.tie)
     return won & family.stored
+
+
+def compared(family: Family, squash: str = "none") -> Tensor:
+    """The comparisons of a family at all dense places, differentiable: ``[*rows, *columns]``.
+
+    Args:
+        family: The comparisons.
+        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
+    """
+    left, right = family.left, family.right
+    if squash == "sigmoid":
+        left, right = left.sigmoid(), right.sigmoid()
+    return (left - right).expand(family.stored.shape)
 
 
 def row_counts(family: Family, binaries: Tensor) -> Tensor:
@@ -522,22 +539,20 @@ def flat_comparisons(families: tuple[Family, ...]) -> Tensor:
     return torch.cat(parts)
 
 
-def sigmoid_tail(margin: Tensor, temperature: float) -> Tensor:
-    """How far the relaxed binary is from the bit that it relaxes, at most 1/2.
+def sigmoid_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, Tensor]:
+    """The logistic function ``1 / (1 + exp(-c / temperature))``.
 
-    It is ``sigma(-|c| / temperature)``, computed without a subtraction, so that it is exact for
-    large margins.
+    Source: UniLoss (Liu, Wang, Deng 2020), eq. 9.
 
     Args:
         margin: ``|c|``, not negative, any shape.
         temperature: Positive; in the units of the scores.
+
+    Returns:
+        The tail, at most 1/2, and the slope.
     """
-    return (margin * (-1 / temperature)).sigmoid()
-
-
-def sigmoid_slope(tail: Tensor, temperature: float) -> Tensor:
-    """The derivative of the relaxed binary by the comparison: ``u (1 - u) / temperature``."""
-    return (tail - tail * tail) * (1 / temperature)
+    tail = (margin * (-1 / temperature)).sigmoid()
+    return tail, (tail - tail * tail) * (1 / temperature)
 
 
 def scramble(number: Tensor) -> Tensor:
@@ -694,10 +709,11 @@ def dense_row_counts(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
 def interpolate_idw(
     families: tuple[Family, ...],
     metric: Callable[[Tensor], Tensor],
+    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
     seed: Tensor,
     step: Tensor,
     best: Tensor | None = None,
-    temperature: float = 1.0,
+    temperature: Tensor | float = 1.0,
     squash: str = "none",
     good: int = 16,
     bad: int = 16,
@@ -718,11 +734,12 @@ def interpolate_idw(
     Args:
         families: The comparisons.
         metric: The metric of row counts, ``[t, R] -> [t]``.
+        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
         seed: Scalar int64.
         step: Scalar int64; anchors are drawn anew for every step.
         best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
             comparisons are won.
-        temperature: Of the sigmoid, in the units of the (squashed) scores.
+        temperature: Of the step, in the units of the (squashed) scores.
         squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
         good: Anchors one flip away from the best.
         bad: Anchors of fair random bits.
@@ -736,26 +753,20 @@ def interpolate_idw(
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
         gradient.
     """
-    raw, soft = [], []
-    for family in families:
-        left, right = family.left, family.right
-        if squash == "sigmoid":
-            left, right = left.sigmoid(), right.sigmoid()
-        soft.append((left - right).expand(family.stored.shape).reshape(-1))
-        raw.append(binaries_of(family).reshape(-1))
-    comparisons, now = torch.cat(soft), torch.cat(raw)
+    comparisons = torch.cat([compared(family, squash).reshape(-1) for family in families])
+    now = torch.cat([binaries_of(family).reshape(-1) for family in families])
     if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
         return metric(dense_row_counts(families, now)) + comparisons.sum()
     with torch.no_grad():
         stored = torch.cat([family.stored.reshape(-1) for family in families])
-        standing = where_we_stand(comparisons.detach(), stored, now, best, temperature)
+        tail, slope = relax(comparisons.detach().abs(), temperature)
+        standing = where_we_stand(tail, stored, now, best)
         drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
         anchors = sample_anchors(families, standing, best, seed, step, (good, nearby, bad), drawn)
     metrics = metric(anchors.rows).to(standing.tail.dtype)
     with torch.no_grad():
         value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
-        slope = slope_towards(standing, anchors, pulls, (good, nearby, bad))
-        slope = slope * sigmoid_slope(standing.tail, temperature)
+        slope = slope_towards(standing, anchors, pulls, (good, nearby, bad)) * slope
     result = attach_gradient(comparisons, value, slope)
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
         result = result + shares.dot(metrics - metrics.detach())
@@ -782,12 +793,10 @@ class Standing(NamedTuple):
     excess: Tensor
 
 
-def where_we_stand(
-    comparisons: Tensor, stored: Tensor, now: Tensor, best: Tensor | None, temperature: float
-) -> Standing:
-    """Relaxes ``comparisons`` and compares the current configuration with the best one."""
-    kept = stored.to(comparisons.dtype)
-    tail = sigmoid_tail(comparisons.abs(), temperature) * kept
+def where_we_stand(tail: Tensor, stored: Tensor, now: Tensor, best: Tensor | None) -> Standing:
+    """Compares the current configuration with the relaxed one, and with the best one."""
+    kept = stored.to(tail.dtype)
+    tail = tail * kept
     wrong = stored & ~now if best is None else stored & (now != best)
     return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
 

@@ -1,0 +1,103 @@
+"""What a surrogate can be: the tables of step relaxations, interpolations and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One option of the surrogate.
+
+    Args:
+        default: Its value if nobody gives one.
+        choices: The texts that it may take; empty for a number.
+        low: The least number.
+        closed: Whether ``low`` itself is allowed.
+        whole: Whether only whole numbers are.
+    """
+
+    default: int | float | str
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    closed: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step relaxation.
+
+    Args:
+        function: Its name in ``lossc.runtime.relaxations``.
+        reaches: Whether a relaxed binary can equal its bit at scores that are not far apart.
+    """
+
+    function: str
+    reaches: bool = False
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """A way to get a differentiable value from relaxed binaries.
+
+    Args:
+        run_time: Its options that the loss takes as arguments.
+        compile_time: Its options that decide what code is written.
+        random: Whether it draws random numbers.
+        needs_best: Whether it pulls towards the best configuration, which must be known then.
+        why_no_reach: Why it refuses a step that reaches 0 or 1; empty where it does not.
+    """
+
+    run_time: tuple[str, ...] = ()
+    compile_time: tuple[str, ...] = ()
+    random: bool = False
+    needs_best: bool = False
+    why_no_reach: str = ""
+
+
+STEPS: Mapping[str, Step] = {
+    "sigmoid": Step("sigmoid_step"),
+    "laplace": Step("laplace_step"),
+    "arctan": Step("arctan_step"),
+    "algebraic": Step("algebraic_step"),
+    "smoothstep": Step("smoothstep_step", reaches=True),
+    "hard_sigmoid": Step("hard_sigmoid_step", reaches=True),
+    "straight_through": Step("straight_through_step", reaches=True),
+}
+STEP_OPTIONS = ("temperature", "squash")
+
+INTERPOLATIONS: Mapping[str, Interpolation] = {
+    "idw": Interpolation(
+        ("good", "bad", "nearby", "power", "gradient", "bits"),
+        ("inconsistent", "best"),
+        random=True,
+        needs_best=True,
+        why_no_reach="the relaxed binaries could equal a configuration, where the gradient is 0",
+    ),
+    "substitute": Interpolation(compile_time=("tnorm",)),
+    "multilinear": Interpolation(("samples",), random=True),
+    "bound": Interpolation(),
+    "perturbed": Interpolation(("samples", "noise"), random=True),
+}
+
+OPTIONS: Mapping[str, Choice] = {
+    "temperature": Choice(1.0),
+    "squash": Choice("none", ("none", "sigmoid")),
+    "good": Choice(16, low=0, closed=True, whole=True),
+    "bad": Choice(16, low=0, closed=True, whole=True),
+    "nearby": Choice(16, low=0, closed=True, whole=True),
+    "power": Choice(1.0),
+    "gradient": Choice("exact", ("exact", "published", "attract")),
+    "bits": Choice("auto", ("auto", "drawn", "expected")),
+    "samples": Choice(16, low=1, closed=True, whole=True),
+    "noise": Choice(1.0),
+}
+COMPILE_TIME: Mapping[str, Choice] = {
+    "inconsistent": Choice("extend", ("extend", "published")),
+    "best": Choice("first", ("first", "sampled")),
+    "tnorm": Choice("product", ("godel", "product", "lukasiewicz")),
+    "transform": Choice("none", ("none", "log")),
+}
+ALL_OPTIONS: Mapping[str, Choice] = {**OPTIONS, **COMPILE_TIME}

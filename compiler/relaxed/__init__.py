@@ -1,0 +1,1 @@
+"""A metric with relaxed binaries in place of hard ones, for interpolations that put them into g."""

@@ -1,0 +1,101 @@
+"""Step relaxations against their formulas, written as others write them, and against the step."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from lossc.compiler.choices import STEPS
+from lossc.runtime import relaxations
+from lossc.runtime.relaxations import relaxed_bits
+
+# of z = comparison / temperature, from -inf to inf
+FORMULAS = {
+    "sigmoid": torch.sigmoid,
+    "laplace": torch.distributions.Laplace(0.0, 1.0).cdf,
+    "arctan": torch.distributions.Cauchy(0.0, 1.0).cdf,
+    "algebraic": lambda z: (1 + z / (1 + z * z).sqrt()) / 2,
+    "smoothstep": lambda z: (lambda x: x * x * (3 - 2 * x))(((z + 1) / 2).clamp(0, 1)),
+    "hard_sigmoid": lambda z: ((z + 1) / 2).clamp(0, 1),
+    "straight_through": lambda z: (z > 0).to(z.dtype),
+}
+SLOPED = [name for name in STEPS if name != "straight_through"]
+
+
+def step_of(name):
+    return getattr(relaxations, STEPS[name].function)
+
+
+def bits(name, comparisons, temperature):
+    tail, slope = step_of(name)(comparisons.detach().abs(), temperature)
+    return relaxed_bits(comparisons.detach() > 0, comparisons, tail, slope)
+
+
+def test_every_step_has_a_formula_here():
+    assert set(FORMULAS) == set(STEPS)
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("temperature", [0.25, 1.0, 3.0])
+def test_value_is_that_of_the_formula(name, temperature):
+    comparisons = torch.linspace(-7, 7, 401, dtype=torch.float64)
+    comparisons = comparisons[comparisons != 0]
+    expected = FORMULAS[name](comparisons / temperature)
+    assert_close(bits(name, comparisons, temperature), expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", SLOPED)
+def test_slope_is_the_derivative(name):
+    comparisons = torch.linspace(-3.0, 3.01, 97, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(bits(name, comparisons, 0.7).sum(), comparisons)
+    away, here = 1e-6, comparisons.detach()
+    there, back = (FORMULAS[name]((here + d) / 0.7) for d in (away, -away))
+    kinked = (here.abs() - 0.7).abs() < 2 * away
+    assert_close(slope[~kinked], ((there - back) / (2 * away))[~kinked], rtol=1e-6, atol=1e-9)
+
+
+def test_straight_through_has_the_slope_of_the_sigmoid():
+    comparisons = torch.linspace(-3, 3, 31, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(bits("straight_through", comparisons, 0.5).sum(), comparisons)
+    u = (comparisons.detach() / 0.5).sigmoid()
+    assert_close(slope, u * (1 - u) / 0.5)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_step_is_the_limit(name):
+    comparisons = torch.tensor([-5.0, -0.3, -0.01, 0.01, 0.3, 5.0], dtype=torch.float64)
+    expected = (comparisons > 0).double()
+    assert_close(bits(name, comparisons, 1e-9), expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_far_apart_scores_give_no_nan(name, dtype):
+    huge = torch.finfo(dtype).max
+    margin = torch.tensor([0.0, 1e-30, 1.0, 1e4, 1e18, huge, math.inf], dtype=dtype)
+    for temperature in (1e-3, 1.0, 1e3):
+        tail, slope = step_of(name)(margin, temperature)
+        assert tail.isfinite().all()
+        assert slope.isfinite().all()
+        assert ((tail >= 0) & (tail <= 0.5)).all()
+        assert (slope >= 0).all()
+        assert (tail[1:] <= tail[:-1]).all()
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "laplace", "arctan", "algebraic"])
+def test_small_tails_keep_their_digits(name):
+    # in float32, 1 - u would be 0 from 17 on for the sigmoid, and from 1e4 on for heavy tails
+    margin = torch.tensor([20.0, 80.0, 1e5 if name in ("arctan", "algebraic") else 85.0])
+    tail, _ = step_of(name)(margin, 1.0)
+    expected = 1 - FORMULAS[name](margin.double()) if name != "sigmoid" else None
+    z = margin.double()
+    expected = {
+        "sigmoid": (-z).exp() / (1 + (-z).exp()),
+        "laplace": (-z).exp() / 2,
+        "arctan": (1 / z).atan() / math.pi,
+        "algebraic": 1 / (2 * (1 + z * z + z * (1 + z * z).sqrt())),
+    }[name]
+    assert_close(tail.double(), expected, rtol=1e-5, atol=0)

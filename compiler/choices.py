@@ -32,10 +32,13 @@ class Step:
     Args:
         function: Its name in ``lossc.runtime.relaxations``.
         reaches: Whether a relaxed binary can equal its bit at scores that are not far apart.
+        powers: The function of ``lossc.runtime.exponentials`` that gives it as a sum of
+            exponentials; empty where it is none.
     """
 
     function: str
     reaches: bool = False
+    powers: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,13 @@ class Interpolation:
 
 
 STEPS: Mapping[str, Step] = {
-    "sigmoid": Step("sigmoid_step"),
-    "laplace": Step("laplace_step"),
+    "sigmoid": Step("sigmoid_step", powers="sigmoid_powers"),
+    "laplace": Step("laplace_step", powers="laplace_powers"),
     "arctan": Step("arctan_step"),
     "algebraic": Step("algebraic_step"),
     "smoothstep": Step("smoothstep_step", reaches=True),
     "hard_sigmoid": Step("hard_sigmoid_step", reaches=True),
-    "straight_through": Step("straight_through_step", reaches=True),
+    "straight_through": Step("straight_through_step", reaches=True, powers="sigmoid_powers"),
 }
 STEP_OPTIONS = ("temperature", "squash")
 

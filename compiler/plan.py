@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -15,6 +16,7 @@ from lossc.compiler.ir.verify import OPERATIONS, REFACTORED, verify
 from lossc.compiler.passes.losses import LOSS_PASSES
 from lossc.compiler.refactor.families import find_families
 from lossc.compiler.refactor.rows import RowFamily, count_rows
+from lossc.compiler.refactor.separable import Separable, separable
 from lossc.compiler.symbolic.atoms import Signs
 from lossc.compiler.symbolic.simplify import simplified
 from lossc.grammar.errors import Diagnostic, SpecError
@@ -48,6 +50,17 @@ class Plan:
     free_ties: bool = False
     ideal: str = ""
     needs_best: bool = True
+
+    @functools.cached_property
+    def pairs(self) -> tuple[Separable | None, ...]:
+        """Each family as pairs of items; ``None`` for those that are none, or are small."""
+        found = []
+        for row in self.families:
+            pairs = separable(row, self.graph.make)
+            # all classes of an example: there are few of them, and every pair is needed
+            small = row.family.mirrored is not None and pairs is not None and bool(pairs.batch)
+            found.append(None if small else pairs)
+        return tuple(found)
 
     @property
     def is_metric(self) -> bool:

@@ -35,11 +35,11 @@ def at_place(ordered: Tensor, place: Tensor | int) -> Tensor:
 
 def first_occurrence(values: Tensor) -> Tensor:
     """True at the first of each distinct value: ``[n] -> [n]``."""
-    order = torch.arange(values.shape[0], device=values.device)
-    earlier = (values.unsqueeze(1) == values.unsqueeze(0)) & (
-        order.unsqueeze(0) < order.unsqueeze(1)
-    )
-    return ~earlier.any(1)
+    if values.shape[0] == 0:
+        return torch.ones_like(values, dtype=torch.bool)
+    ordered, order = values.sort(stable=True)
+    fresh = torch.cat([torch.ones_like(ordered[:1], dtype=torch.bool), ordered[1:] != ordered[:-1]])
+    return torch.empty_like(fresh).scatter(0, order, fresh)
 
 
 def ranks(values: Tensor, where: Tensor | None) -> Tensor:

@@ -132,3 +132,20 @@ def risen(
         margin = margin / torch.where(scale > 0, scale, 1)
     tail, slope = relax(margin.detach().abs(), temperature)
     return relaxed_bits(margin > 0, margin, tail, slope)
+
+
+def read_between(table: Tensor, place: Tensor, low: int) -> Tensor:
+    """A table at places between its entries: the line through the two nearest ones.
+
+    Args:
+        table: ``[entries]``, for the places ``low``, ``low + 1``, ...
+        place: Any shape; places outside read the first, or the last, entry.
+        low: The place of the first entry.
+    """
+    if table.shape[0] == 0:
+        return torch.zeros_like(place)
+    inside = (place - low).clamp(0, table.shape[0] - 1)
+    below = inside.detach().floor().long()
+    above = (below + 1).clamp_max(table.shape[0] - 1)
+    first = table[below]
+    return first + (inside - below) * (table[above] - first)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from lossc.compiler.emit.fused import Fused
 from lossc.compiler.emit.ideal_scores import IdealScores
 from lossc.compiler.emit.items import item_number
+from lossc.compiler.emit.pair_families import PairFamilies
 from lossc.compiler.emit.signature import Signature
 from lossc.compiler.emit.text import definition, indented, quoted, wrapped
 from lossc.compiler.emit.value import Value, align
@@ -31,14 +32,17 @@ _ROW_NAMES = {
 }
 
 
-class Methods(IdealScores):
+class Methods(IdealScores, PairFamilies):
     """Writes the body of each method from the plan."""
 
     def __init__(self, plan: Plan, signature: Signature):
         self.plan, self.signature = plan, signature
 
     def writer(
-        self, special: Callable[[Node], Value | None] | None = None, taken: set[str] | None = None
+        self,
+        special: Callable[[Node], Value | None] | None = None,
+        taken: set[str] | None = None,
+        by_groups: bool = False,
     ) -> Writer:
         """A writer of one method's body."""
         signature = self.signature
@@ -50,6 +54,7 @@ class Methods(IdealScores):
             signature.anchor,
             special,
             taken,
+            by_groups,
         )
 
     def method(
@@ -174,7 +179,7 @@ class Methods(IdealScores):
         writer = self.writer()
         blocks: list[str] = []
         for number, row in enumerate(self.plan.families, start=1):
-            blocks += self._family(writer, row, number)
+            blocks += self.family(writer, row, number)
         checks = [
             f"check_places({', '.join(writer.size(axis.extent) for axis in row.axes)})"
             for row in self.plan.families
@@ -185,7 +190,8 @@ class Methods(IdealScores):
         doc = "Score -> comparison -> binary: what is compared with what, and who wins a tie."
         return self.method("families", self.signature.plain(), "tuple[Family, ...]", doc, body)
 
-    def _family(self, writer: Writer, row: RowFamily, number: int) -> list[str]:
+    def family(self, writer: Writer, row: RowFamily, number: int) -> list[str]:
+        """One family as broadcastable tensors."""
         family = row.family
         left, right, stored, tie = (
             align(value, row.axes)
@@ -263,7 +269,7 @@ class Methods(IdealScores):
         Raises:
             SpecError: Something in the metric has no relaxation.
         """
-        root = relaxed(self.plan.root, self.plan.graph.make, norm, bound)
+        root = relaxed(self.plan.root, self.plan.graph.make, norm, self.plan.families, bound)
         verify(root, "relaxed", RELAXED)
         lines: list[str] = []
         taken: dict[tuple[object, ...], str] = {}
@@ -277,18 +283,20 @@ class Methods(IdealScores):
                     "risen", margin.code, str(node.attr("whole")), step, "self.temperature"
                 )
                 return Value(code, margin.axes, "real")
+            if node.op == "between":
+                base, where = node.args
+                table = Value(writer.names.get(base.name, ""), (), base.kind)
+                if base.op == "define":
+                    table = writer.value(base)
+                table, place = writer.real(table), writer.real(writer.value(where))
+                code = writer.call("read_between", table.code, place.code, str(node.attr("low")))
+                return Value(code, place.axes, "real")
             if node.op not in ("ones", "every", "some"):
                 return None
             key = (node.op, node.family, node.against)
             if key not in taken:
                 taken[key] = f"{_ROW_NAMES[node.op, node.against]}{node.family + 1}"
-                function = {
-                    "ones": "relaxed_counts"
-                    if not bound or is_linear(root)
-                    else "counts_from_below",
-                    "every": norm.of_rows,
-                    "some": norm.some_of_rows,
-                }[node.op]
+                function = self._row_function(node, norm, bound and not is_linear(root), bound)
                 against = ", against=True" if node.against else ""
                 number = node.family
                 lines.append(
@@ -296,17 +304,32 @@ class Methods(IdealScores):
                 )
             return Value(taken[key], node.letters, "real")
 
-        numbers = range(1, len(self.plan.families) + 1)
+        count = len(self.plan.families)
+        numbers = range(1, count + 1)
         names = {f"{name}{number}" for name in _ROW_NAMES.values() for number in numbers}
-        writer = self.writer(special=special, taken=names)
+        writer = self.writer(special=special, taken=names, by_groups=True)
         (value,) = writer.write(root)
         value = writer.real(value)
         body = [*lines, *writer.lines, f"return self.defined({self._tensor(value)})"]
-        arguments = ["relaxed: tuple[Tensor, ...]", "families: tuple[Family, ...]"]
+        kinds, bits = "Family, ...", "Tensor, ..."
+        if self.paired and not bound:
+            found = [self.kind_of_family(number) for number in range(count)]
+            kinds = ", ".join(found)
+            bits = ", ".join("RelaxedPairs" if k == "PairFamily" else "Tensor" for k in found)
+        arguments = [f"relaxed: tuple[{bits}]", f"families: tuple[{kinds}]"]
         arguments += self.signature.plain()
         doc = "Relaxed binaries in the metric itself"
         doc += ": a lower bound of it." if bound else f", by the t-norm `{norm.name}`."
         return self.method("relaxed_metric", arguments, "Tensor", doc, body)
+
+    def _row_function(self, node: Node, norm: Norm, clamped: bool, bound: bool) -> str:
+        """The runtime function that gives a count, or what a row is by a t-norm."""
+        paired = self.plan.pairs[node.family] is not None and not bound
+        if node.op == "ones":
+            return "pair_counts" if paired else "counts_from_below" if clamped else "relaxed_counts"
+        if node.op == "every":
+            return norm.of_pairs if paired else norm.of_rows
+        return norm.some_of_pairs if paired else norm.some_of_rows
 
     def metric_of_rows(self) -> list[str]:
         families = self.plan.families
@@ -320,7 +343,7 @@ class Methods(IdealScores):
             name = f"losses{node.family + 1}" if node.against else f"wins{node.family + 1}"
             return Value(name, node.letters, "int", batched=True)
 
-        writer = self.writer(special=special, taken=set(names))
+        writer = self.writer(special=special, taken=set(names), by_groups=True)
         (value,) = writer.write(self.plan.root)
         value = writer.real(value)
         targets = f"({names[0]},)" if len(names) == 1 else ", ".join(names)

@@ -92,6 +92,8 @@ def _imports(text: str) -> list[str]:
     torch = ["import torch", "from torch import Tensor, nn"]
     if re.search(r"\bfunctional\.", text):
         torch.append("from torch.nn import functional")
+    if re.search(r"\bcheckpoint\(", text):
+        torch.append("from torch.utils.checkpoint import checkpoint")
     return [*standard, *([""] if standard else []), *torch]
 
 

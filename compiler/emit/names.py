@@ -12,7 +12,7 @@ from lossc.compiler.choices import COMPILE_TIME, OPTIONS
 from lossc.compiler.emit.runtime_source import runtime_names
 
 _IMPORTED = (
-    *("annotations", "functional", "math", "nn", "torch"),
+    *("annotations", "checkpoint", "functional", "math", "nn", "torch"),
     *("Callable", "NamedTuple", "Tensor"),
 )
 _METHODS = (

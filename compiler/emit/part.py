@@ -19,6 +19,8 @@ class Part:
     values: dict[Node, Value]
     signs: Signs
     anchor: str
+    # whether sums within groups are taken by sorting, and not by comparing all items
+    by_groups: bool
 
     if TYPE_CHECKING:
 

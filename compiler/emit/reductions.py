@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lossc.compiler.emit.grouped import Grouped
 from lossc.compiler.emit.part import LONG
 from lossc.compiler.emit.running import Running
 from lossc.compiler.emit.value import Value, align, union
 from lossc.compiler.ir.node import Kind, Node
 
 
-class Reductions(Running):
+class Reductions(Running, Grouped):
     """The part of the writer that removes axes."""
 
     def reduction(self, node: Node) -> Value:
@@ -18,6 +19,9 @@ class Reductions(Running):
         running = self.running(node)
         if running is not None:
             return running
+        grouped = self.grouped(node)
+        if grouped is not None:
+            return grouped
         counted = node.args[0]
         if node.op == "sum" and counted.op == "iverson" and not self.value(counted.args[0]).scalar:
             counted = counted.args[0]  # the sum of a mask is its count

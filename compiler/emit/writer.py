@@ -35,6 +35,7 @@ class Writer(Access, Reductions, Orders, Elementwise):
         anchor: Python name of the input whose dtype and device the rest follows.
         special: Values of nodes that this function receives ready-made.
         taken: Names that the function uses already.
+        by_groups: Whether sums within groups are taken by sorting, and not by comparing all items.
     """
 
     def __init__(
@@ -46,9 +47,12 @@ class Writer(Access, Reductions, Orders, Elementwise):
         anchor: str,
         special: Callable[[Node], Value | None] | None = None,
         taken: set[str] | None = None,
+        by_groups: bool = False,
     ):
         self.names, self.params = names, params
         self.dtype, self.signs, self.anchor = dtype, signs, anchor
+        self.by_groups = by_groups
+        self.group_numbers: dict[str, str] = {}
         self.special = special or (lambda node: None)
         self.lines: list[str] = []
         self.taken = {*names.values(), *(taken or set())}

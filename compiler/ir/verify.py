@@ -51,7 +51,7 @@ ELEMENTWISE = frozenset(
 STRUCTURAL = frozenset({"define", "at", "winner", "binary", "first_occurrence"})
 OPERATIONS = LEAVES | ELEMENTWISE | STRUCTURAL | REDUCTIONS | ORDERS | DISCRETE_COMPARISONS
 
-RELAXED = OPERATIONS | RELAXED_LEAVES | {"risen"}
+RELAXED = OPERATIONS | RELAXED_LEAVES | {"risen", "between"}
 
 REFACTORED = OPERATIONS  # an argmax that is left is over counts, and belongs to the metric
 

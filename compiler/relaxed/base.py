@@ -8,6 +8,7 @@ from lossc.compiler.front.properties import may_be_undefined
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Node
 from lossc.compiler.relaxed.norms import Norm
+from lossc.compiler.relaxed.same_counts import less
 from lossc.grammar.errors import Diagnostic, SpecError
 
 
@@ -30,6 +31,8 @@ class Relaxing:
 
     def joined(self, op: str, left: Node, right: Node, node: Node) -> Node:
         """``left op right``, at the place of ``node``."""
+        if op == "sub":
+            return less(self.make, left, right, node)
         return self.make.arithmetic(op, left, right, node.span)
 
     def weighed(self, share: Node, value: Node, node: Node) -> Node:

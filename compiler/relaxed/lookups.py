@@ -30,6 +30,11 @@ class Lookups(Relaxing):
     ) -> Node:
         """The line between the entries on both sides of a relaxed place."""
         make = self.make
+        if len(places) == 1 and base.kind != "bool":
+            place = self.done[places[0]]
+            return make(
+                "between", base, place, low=extent.low, kind="real", span=node.span, decided=True
+            )
         index = make.index("place", extent)
         low = make.const(extent.low)
         high = make.arithmetic("add", size_of(make, index, node.span), make.const(extent.low - 1))

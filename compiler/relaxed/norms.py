@@ -26,6 +26,8 @@ class Norm:
         every: That of all that a fixed filter selects; 1 if that is nothing.
         of_rows: The runtime function that gives it for the rows of a family.
         some_of_rows: Likewise whether some of a row is won.
+        of_pairs: As ``of_rows``, for a family of pairs.
+        some_of_pairs: As ``some_of_rows``, for a family of pairs.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Norm:
     every: Every
     of_rows: str
     some_of_rows: str
+    of_pairs: str
+    some_of_pairs: str
 
     def either(self, make: NodeFactory, left: Node, right: Node) -> Node:
         """The disjunction of two, by de Morgan's rule."""
@@ -83,8 +87,26 @@ def _what_is_left(make: NodeFactory, missing: Node) -> Node:
 NORMS: dict[str, Norm] = {
     norm.name: norm
     for norm in (
-        Norm("godel", _least, _least_of, "least_of_rows", "most_of_rows"),
-        Norm("product", _product, _product_of, "product_of_rows", "some_by_product"),
-        Norm("lukasiewicz", _bounded, _bounded_of, "bounded_sum_of_rows", "some_by_sum"),
+        Norm(
+            "godel",
+            _least,
+            _least_of,
+            *("least_of_rows", "most_of_rows"),
+            *("least_of_pairs", "most_of_pairs"),
+        ),
+        Norm(
+            "product",
+            _product,
+            _product_of,
+            *("product_of_rows", "some_by_product"),
+            *("product_of_pairs", "some_pair_by_product"),
+        ),
+        Norm(
+            "lukasiewicz",
+            _bounded,
+            _bounded_of,
+            *("bounded_sum_of_rows", "some_by_sum"),
+            *("bounded_sum_of_pairs", "some_pair_by_sum"),
+        ),
     )
 }

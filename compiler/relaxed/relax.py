@@ -5,16 +5,23 @@ from __future__ import annotations
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.graph import rebuild, topological
 from lossc.compiler.ir.node import Index, Node
-from lossc.compiler.refactor.rows import Literal
+from lossc.compiler.refactor.rows import Literal, RowFamily
 from lossc.compiler.relaxed.conditions import Conditions
 from lossc.compiler.relaxed.lookups import Lookups
 from lossc.compiler.relaxed.norms import Norm, opposite
 from lossc.compiler.relaxed.reductions import Reductions
+from lossc.compiler.relaxed.same_counts import same_count, stored_count
 
 _NO_GRADIENT = frozenset({"floor", "ceil", "round", "sign", "floordiv", "mod", "rank"})
 
 
-def relaxed(root: Node, make: NodeFactory, norm: Norm, bound: bool = False) -> Node:
+def relaxed(
+    root: Node,
+    make: NodeFactory,
+    norm: Norm,
+    families: tuple[RowFamily, ...],
+    bound: bool = False,
+) -> Node:
     """The metric with relaxed binaries put into it.
 
     Every decided condition becomes a number from 0 to 1, every count a sum of such numbers:
@@ -22,6 +29,7 @@ def relaxed(root: Node, make: NodeFactory, norm: Norm, bound: bool = False) -> N
     Rewrite: [wins == count]        ->  every(u) of the row, by the t-norm
     Rewrite: [x > y] of counts      ->  the step relaxation of x - y - 1/2
     Rewrite: sum[i | b] x           ->  sum[i] u x
+    Rewrite: wins of x[i] <= x[j]   ->  those of x[i] < x[j], which differ at ties only
     Rewrite: table[count]           ->  the line between the two nearest entries
     Rewrite: sort, min, max         ->  the same, of relaxed values
 
@@ -31,13 +39,16 @@ def relaxed(root: Node, make: NodeFactory, norm: Norm, bound: bool = False) -> N
         root: A metric over its row counts (``ones``).
         make: Where new nodes come from.
         norm: What and, or, all and any become.
+        families: What is counted.
         bound: Whether the result must be a lower bound, which a relaxed comparison of counts is
             not.
 
     Raises:
         SpecError: Something in the metric has no relaxation.
     """
-    return _Relaxation(make, norm, bound).of(root)
+    relaxation = _Relaxation(make, norm, bound)
+    relaxation.families = () if bound else families
+    return relaxation.of(root)
 
 
 def is_linear(root: Node) -> bool:
@@ -80,8 +91,23 @@ class _Relaxation(Conditions, Reductions, Lookups):
             )
         return self._plain(node)
 
+    families: tuple[RowFamily, ...] = ()
+
     def _ones(self, node: Node) -> Node:
-        return self._leaf("ones", node.family, node.letters, node.against, node)
+        """A count; where another family, or the same one, has it already, in terms of that.
+
+        Relaxed counts of [x > y] and of [x >= y] are one number. Computed twice, they would differ
+        by rounding, and a metric may divide by their difference.
+        """
+        number, opposite_of = same_count(self.families, node.family, node.against)
+        if node.family >= len(self.families) or not node.letters:
+            return self._leaf("ones", node.family, node.letters, node.against, node)
+        leaf = self._leaf("ones", number, node.letters, False, node)
+        if not opposite_of:
+            return leaf
+        return self.joined(
+            "sub", stored_count(self.make, self.families[node.family], node), leaf, node
+        )
 
     def _leaf(
         self, op: str, family: int, letters: tuple[Index, ...], against: bool, node: Node

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from lossc.compiler.emit.interpolations.common import Forward, Parts
+from lossc.compiler.emit.text import indented
 from lossc.compiler.relaxed.norms import NORMS
 
 
 def forward(parts: Parts) -> Forward:
     """The metric of relaxed counts, by one t-norm."""
     norm = NORMS[str(parts.surrogate.options["tnorm"])]
-    step = parts.surrogate.relaxation.function
-    relax = f"relaxed_family(family, {step}, self.temperature, self.squash)"
-    body = [parts.families, *parts.each_family("relaxed", relax), *parts.relaxed_value()]
-    return Forward(body, [parts.methods.relaxed_metric(norm, step)])
+    step = parts.surrogate.relaxation
+    method = parts.methods.relaxed_metric(norm, step.function)
+    if not parts.methods.paired:
+        relax = f"relaxed_family(family, {step.function}, self.temperature, self.squash)"
+        body = [parts.families, *parts.each_family("relaxed", relax), *parts.relaxed_value()]
+        return Forward(body, [method])
+    names = parts.signature.arguments
+    options = f"{step.function}, {step.powers or None}, self.temperature, self.squash"
+    each = []
+    for number, pairs in enumerate(parts.plan.pairs):
+        if pairs is not None:
+            each.append(f"RelaxedPairs({options}),")
+        else:
+            family = f"families[{number}], {step.function}, self.temperature, self.squash"
+            each.append(f"relaxed_family({family}),")
+    body = [f"families = self.pairs({names})", "relaxed = (", *indented(each, 4), ")"]
+    return Forward([*body, *parts.relaxed_value()], [method, parts.methods.pairs()])

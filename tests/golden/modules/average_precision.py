@@ -224,11 +224,11 @@ class AveragePrecision(nn.Module):
         wins1, wins2 = split_rows(families, rows)
         # hits[i] = [relevant[i]] + wins1[i]
         hits = relevant.long() + wins1
-        condition = group == group.unsqueeze(-1)
+        numbers = group_numbers(group)
         # false_[i] = count[j | not relevant[j] and group[j] == group[i]] - wins2[i]
-        false_ = (~relevant & condition).sum(-1) - wins2
+        false_ = sums_in_groups(~relevant, numbers) - wins2
         # positives[i] = count[j | relevant[j] and group[j] == group[i]]
-        positives = (relevant & condition).sum(-1)
+        positives = sums_in_groups(relevant, numbers)
         # queries = count[g | first(group, g)]
         queries = first_occurrence(group).sum(-1)
         ratio = divide(hits.to(score.dtype), hits + false_)
@@ -396,11 +396,34 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
 
 def first_occurrence(values: Tensor) -> Tensor:
     """True at the first of each distinct value: ``[n] -> [n]``."""
-    order = torch.arange(values.shape[0], device=values.device)
-    earlier = (values.unsqueeze(1) == values.unsqueeze(0)) & (
-        order.unsqueeze(0) < order.unsqueeze(1)
-    )
-    return ~earlier.any(1)
+    if values.shape[0] == 0:
+        return torch.ones_like(values, dtype=torch.bool)
+    ordered, order = values.sort(stable=True)
+    fresh = torch.cat([torch.ones_like(ordered[:1], dtype=torch.bool), ordered[1:] != ordered[:-1]])
+    return torch.empty_like(fresh).scatter(0, order, fresh)
+
+
+def group_numbers(keys: Tensor) -> Tensor:
+    """The number of each item's group, from 0, in the order of the keys: ``[n] -> [n]``."""
+    if keys.shape[0] == 0:
+        return keys
+    if not torch.compiler.is_compiling() and keys.device.type == "cpu" and (keys == keys[0]).all():
+        return torch.zeros_like(keys)
+    ordered, order = keys.sort()
+    numbers = torch.cat([ordered.new_zeros(1), (ordered[1:] != ordered[:-1]).long()]).cumsum(0)
+    return torch.empty_like(numbers).scatter(0, order, numbers)
+
+
+def sums_in_groups(values: Tensor, numbers: Tensor) -> Tensor:
+    """For each item the sum over its group: ``[..., n] -> [..., n]``; conditions are counted.
+
+    Args:
+        values: ``[..., n]``.
+        numbers: ``[n]``, from ``group_numbers``.
+    """
+    values = values.long() if values.dtype == torch.bool else values
+    totals = torch.zeros_like(values).index_add(-1, numbers, values)
+    return totals.index_select(-1, numbers)
 
 
 class Family(NamedTuple):

@@ -254,26 +254,22 @@ class Ndcg(nn.Module):
         r_range2 = torch.arange(n + 1, device=score.device)
         # cum[r] = sum[t in 1..n | t <= r] discount[t]
         cum = running_at(running[..., None, :], r_range2 - 1, 0)
-        condition = group == group.unsqueeze(-1)
+        numbers = group_numbers(group)
+        total = sums_in_groups(torch.ones_like(group, dtype=torch.bool), numbers)
         # hi[i] = count[j | group[j] == group[i]] - wins1[i]
-        hi = condition.sum(-1) - wins1
+        hi = total - wins1
         part = cum[hi.long()] - cum[losses1.long()]
         part2 = discount[(losses1 + 1 - 1).long()]
         # share[i] = (cum[hi[i]] - cum[lo[i]]) / (hi[i] - lo[i]) else discount[lo[i] + 1]
         share = otherwise(divide(part, hi - losses1), part2)
-        j_range = torch.arange(n, device=score.device)
-        i_range = torch.arange(n, device=score.device)
-        condition2 = j_range < i_range.unsqueeze(-1)
-        both = (gain == gain.unsqueeze(-1)) & condition2
-        both2 = condition & ((gain > gain.unsqueeze(-1)) | both)
         # place[i] = 1 + count[j | group[j] == group[i] and (gain[j] > gain[i] or gain[j] == gain...
-        place = 1 + both2.sum(-1)
+        place = 1 + ahead_in_group(gain, numbers)
         # best[i] = sum[j | group[j] == group[i]] gain[j] * discount[place[j]]
-        best_ = torch.where(condition, gain * discount[place - 1], 0).sum(-1)
+        best_ = sums_in_groups(gain * discount[place - 1], numbers)
         # queries = count[g | first(group, g)]
         queries = first_occurrence(group).sum(-1)
-        total = otherwise(divide(gain * share, best_), 0).sum(-1)
-        return self.defined(otherwise(divide(total, queries), 0))
+        total2 = otherwise(divide(gain * share, best_), 0).sum(-1)
+        return self.defined(otherwise(divide(total2, queries), 0))
 
     def prepare(
         self, score: Tensor, gain: Tensor, group: Tensor | None = None
@@ -438,11 +434,11 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
 
 def first_occurrence(values: Tensor) -> Tensor:
     """True at the first of each distinct value: ``[n] -> [n]``."""
-    order = torch.arange(values.shape[0], device=values.device)
-    earlier = (values.unsqueeze(1) == values.unsqueeze(0)) & (
-        order.unsqueeze(0) < order.unsqueeze(1)
-    )
-    return ~earlier.any(1)
+    if values.shape[0] == 0:
+        return torch.ones_like(values, dtype=torch.bool)
+    ordered, order = values.sort(stable=True)
+    fresh = torch.cat([torch.ones_like(ordered[:1], dtype=torch.bool), ordered[1:] != ordered[:-1]])
+    return torch.empty_like(fresh).scatter(0, order, fresh)
 
 
 def item_at(values: Tensor, place: Tensor | int) -> Tensor:
@@ -509,6 +505,56 @@ def running_at(
         return (running.sum(-1) + nothing).expand(shape)
     inside = position < items if backward else position >= 0
     return torch.where(inside, item_at(running, position), nothing)
+
+
+def group_numbers(keys: Tensor) -> Tensor:
+    """The number of each item's group, from 0, in the order of the keys: ``[n] -> [n]``."""
+    if keys.shape[0] == 0:
+        return keys
+    if not torch.compiler.is_compiling() and keys.device.type == "cpu" and (keys == keys[0]).all():
+        return torch.zeros_like(keys)
+    ordered, order = keys.sort()
+    numbers = torch.cat([ordered.new_zeros(1), (ordered[1:] != ordered[:-1]).long()]).cumsum(0)
+    return torch.empty_like(numbers).scatter(0, order, numbers)
+
+
+def sums_in_groups(values: Tensor, numbers: Tensor) -> Tensor:
+    """For each item the sum over its group: ``[..., n] -> [..., n]``; conditions are counted.
+
+    Args:
+        values: ``[..., n]``.
+        numbers: ``[n]``, from ``group_numbers``.
+    """
+    values = values.long() if values.dtype == torch.bool else values
+    totals = torch.zeros_like(values).index_add(-1, numbers, values)
+    return totals.index_select(-1, numbers)
+
+
+def sorted_in_groups(values: Tensor, numbers: Tensor, where: Tensor | None) -> tuple[Tensor, ...]:
+    """Items by group, then by descending value, then by position.
+
+    Returns:
+        The order; how many selected items stand before each place; the place where its group
+        begins; and the place where its run of equal values begins: ``[n]`` each.
+    """
+    order = values.argsort(descending=True, stable=True)
+    order = order.index_select(0, numbers.index_select(0, order).argsort(stable=True))
+    ours, keys = numbers.index_select(0, order), values.index_select(0, order)
+    chosen = torch.ones_like(ours) if where is None else where.long().index_select(0, order)
+    before = chosen.cumsum(0) - chosen
+    place = torch.arange(ours.shape[0], device=ours.device)
+    new = torch.cat([ours.new_ones(1).bool(), ours[1:] != ours[:-1]])[: ours.shape[0]]
+    fresh = new | torch.cat([new[:1], keys[1:] != keys[:-1]])
+    start = torch.where(new, place, 0).cummax(0).values if place.numel() else place
+    run = torch.where(fresh, place, 0).cummax(0).values if place.numel() else place
+    return order, before, start, run
+
+
+def ahead_in_group(values: Tensor, numbers: Tensor, where: Tensor | None = None) -> Tensor:
+    """For each item how many selected ones of its group are larger, or equal and earlier."""
+    order, before, start, _ = sorted_in_groups(values, numbers, where)
+    counts = before - before.index_select(0, start)
+    return torch.empty_like(counts).scatter(0, order, counts)
 
 
 class Family(NamedTuple):

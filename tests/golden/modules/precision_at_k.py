@@ -211,8 +211,10 @@ class PrecisionAtK(nn.Module):
     ) -> Tensor:
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
         (wins1,) = split_rows(families, rows)
+        numbers = group_numbers(group)
+        total = sums_in_groups(torch.ones_like(group, dtype=torch.bool), numbers)
         # place[i] = count[j | group[j] == group[i]] - wins1[i]
-        place = (group == group.unsqueeze(-1)).sum(-1) - wins1
+        place = total - wins1
         # queries = count[g | first(group, g)]
         queries = first_occurrence(group).sum(-1)
         ratio = (relevant & (place <= self.k)).sum(-1).to(score.dtype) / self.k
@@ -379,11 +381,34 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
 
 def first_occurrence(values: Tensor) -> Tensor:
     """True at the first of each distinct value: ``[n] -> [n]``."""
-    order = torch.arange(values.shape[0], device=values.device)
-    earlier = (values.unsqueeze(1) == values.unsqueeze(0)) & (
-        order.unsqueeze(0) < order.unsqueeze(1)
-    )
-    return ~earlier.any(1)
+    if values.shape[0] == 0:
+        return torch.ones_like(values, dtype=torch.bool)
+    ordered, order = values.sort(stable=True)
+    fresh = torch.cat([torch.ones_like(ordered[:1], dtype=torch.bool), ordered[1:] != ordered[:-1]])
+    return torch.empty_like(fresh).scatter(0, order, fresh)
+
+
+def group_numbers(keys: Tensor) -> Tensor:
+    """The number of each item's group, from 0, in the order of the keys: ``[n] -> [n]``."""
+    if keys.shape[0] == 0:
+        return keys
+    if not torch.compiler.is_compiling() and keys.device.type == "cpu" and (keys == keys[0]).all():
+        return torch.zeros_like(keys)
+    ordered, order = keys.sort()
+    numbers = torch.cat([ordered.new_zeros(1), (ordered[1:] != ordered[:-1]).long()]).cumsum(0)
+    return torch.empty_like(numbers).scatter(0, order, numbers)
+
+
+def sums_in_groups(values: Tensor, numbers: Tensor) -> Tensor:
+    """For each item the sum over its group: ``[..., n] -> [..., n]``; conditions are counted.
+
+    Args:
+        values: ``[..., n]``.
+        numbers: ``[n]``, from ``group_numbers``.
+    """
+    values = values.long() if values.dtype == torch.bool else values
+    totals = torch.zeros_like(values).index_add(-1, numbers, values)
+    return totals.index_select(-1, numbers)
 
 
 class Family(NamedTuple):

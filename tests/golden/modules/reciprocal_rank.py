@@ -207,15 +207,17 @@ class ReciprocalRank(nn.Module):
     ) -> Tensor:
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
         (wins1,) = split_rows(families, rows)
+        numbers = group_numbers(group)
+        total = sums_in_groups(torch.ones_like(group, dtype=torch.bool), numbers)
         # place[i] = count[j | group[j] == group[i]] - wins1[i]
-        place = (group == group.unsqueeze(-1)).sum(-1) - wins1
+        place = total - wins1
         both = relevant.unsqueeze(-1) & (group.unsqueeze(-1) == group)
         most = largest(
             divide(1, place.to(score.dtype)).unsqueeze(-2), both.transpose(-2, -1), (-1,)
         )
-        total = torch.where(first_occurrence(group), otherwise(most, 0), 0).sum(-1)
+        total2 = torch.where(first_occurrence(group), otherwise(most, 0), 0).sum(-1)
         count = first_occurrence(group).sum(-1)
-        return self.defined(otherwise(divide(total, count), 0))
+        return self.defined(otherwise(divide(total2, count), 0))
 
     def prepare(
         self, score: Tensor, relevant: Tensor, group: Tensor | None = None
@@ -401,11 +403,34 @@ def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tens
 
 def first_occurrence(values: Tensor) -> Tensor:
     """True at the first of each distinct value: ``[n] -> [n]``."""
-    order = torch.arange(values.shape[0], device=values.device)
-    earlier = (values.unsqueeze(1) == values.unsqueeze(0)) & (
-        order.unsqueeze(0) < order.unsqueeze(1)
-    )
-    return ~earlier.any(1)
+    if values.shape[0] == 0:
+        return torch.ones_like(values, dtype=torch.bool)
+    ordered, order = values.sort(stable=True)
+    fresh = torch.cat([torch.ones_like(ordered[:1], dtype=torch.bool), ordered[1:] != ordered[:-1]])
+    return torch.empty_like(fresh).scatter(0, order, fresh)
+
+
+def group_numbers(keys: Tensor) -> Tensor:
+    """The number of each item's group, from 0, in the order of the keys: ``[n] -> [n]``."""
+    if keys.shape[0] == 0:
+        return keys
+    if not torch.compiler.is_compiling() and keys.device.type == "cpu" and (keys == keys[0]).all():
+        return torch.zeros_like(keys)
+    ordered, order = keys.sort()
+    numbers = torch.cat([ordered.new_zeros(1), (ordered[1:] != ordered[:-1]).long()]).cumsum(0)
+    return torch.empty_like(numbers).scatter(0, order, numbers)
+
+
+def sums_in_groups(values: Tensor, numbers: Tensor) -> Tensor:
+    """For each item the sum over its group: ``[..., n] -> [..., n]``; conditions are counted.
+
+    Args:
+        values: ``[..., n]``.
+        numbers: ``[n]``, from ``group_numbers``.
+    """
+    values = values.long() if values.dtype == torch.bool else values
+    totals = torch.zeros_like(values).index_add(-1, numbers, values)
+    return totals.index_select(-1, numbers)
 
 
 class Family(NamedTuple):

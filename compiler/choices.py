@@ -102,5 +102,6 @@ COMPILE_TIME: Mapping[str, Choice] = {
     "best": Choice("first", ("first", "sampled")),
     "tnorm": Choice("product", ("godel", "product", "lukasiewicz")),
     "transform": Choice("none", ("none", "log")),
+    "gather": Choice("none", ("none", "batch")),
 }
 ALL_OPTIONS: Mapping[str, Choice] = {**OPTIONS, **COMPILE_TIME}

@@ -230,6 +230,7 @@ def compile_spec(
     seed: int = 0,
     validate: bool = True,
     folders: Folders = (),
+    gather: str | None = None,
 ) -> CompiledLoss:
     """Compiles a spec.
 
@@ -245,6 +246,8 @@ def compile_spec(
         seed: Of all that the loss draws at random.
         validate: Whether the loss checks its inputs in eager mode.
         folders: Where names are looked up before the bundled library.
+        gather: ``"batch"``: under ``torch.distributed`` the loss is that of the batch of all
+            processes, equal on each; ``"none"``: of the own batch.
 
     Returns:
         The compiled loss; it has been tried on random and adversarial batches, on which a
@@ -267,8 +270,9 @@ def compile_spec(
         "transform": transform,
         "seed": seed_number(seed),
         "validate": validate,
+        "gather": gather,
     }
-    surrogate = plan_surrogate(graph.spec, step, interpolation, squash, transform, seed)
+    surrogate = plan_surrogate(graph.spec, step, interpolation, squash, transform, seed, gather)
     if graph.goal == "loss":
         return tried_on_data(CompiledLoss(graph, make_plan(graph), None, options))
     published = surrogate.published_consistency

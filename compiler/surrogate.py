@@ -61,8 +61,13 @@ class SurrogatePlan:
         """``log`` where minus the logarithm of the metric is trained, else ``none``."""
         return str(self.options["transform"])
 
+    @property
+    def gathers(self) -> bool:
+        """Whether the loss is that of the batch of all processes."""
+        return self.options["gather"] == "batch"
+
     def __str__(self) -> str:
-        own = (*self.run_time, *self.method.compile_time, "transform")
+        own = (*self.run_time, *self.method.compile_time, "transform", "gather")
         shown = {
             k: v
             for k, v in self.options.items()
@@ -80,6 +85,7 @@ def plan_surrogate(
     squash: str | None = None,
     transform: str | None = None,
     seed: int = 0,
+    gather: str | None = None,
 ) -> SurrogatePlan:
     """The surrogate of a spec with the caller's choices on top.
 
@@ -102,6 +108,7 @@ def plan_surrogate(
         ("interpolation", interpolation),
         ("squash", squash),
         ("transform", transform),
+        ("gather", gather),
     ):
         if given is not None:
             said[slot] = _option(slot, given)
@@ -157,11 +164,11 @@ def _apply(
             for name, entry in INTERPOLATIONS.items()
         },
     }
-    if slot in ("squash", "best", "transform"):
+    if slot in ("squash", "best", "transform", "gather"):
         _set(option, slot, option.name, values, errors)
         return
     if slot not in tables:
-        known = [*tables, "squash", "best", "transform"]
+        known = [*tables, "squash", "best", "transform", "gather"]
         message = f"there is no surrogate slot '{slot}'"
         errors.append(
             Diagnostic(option.span, "bad-option", message, one_of(known), closest(slot, known))

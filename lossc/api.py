@@ -29,6 +29,7 @@ def loss(
     seed: int = 0,
     validate: bool = True,
     folders: Folders = (),
+    gather: str | None = None,
 ) -> nn.Module:
     """The differentiable loss of a spec, ready to be called in a training loop.
 
@@ -43,6 +44,8 @@ def loss(
         validate: Check the inputs' shapes, dtypes and values at every call in eager mode.
         folders: A folder, or several, in which names are looked up first; then come the folders of
             the environment variable ``LOSSC_SPECS``, and the bundled library.
+        gather: ``"batch"``: where several processes train together, the loss of the batch of all of
+            them, on each; a metric of sets, such as average precision, is no mean over processes.
 
     Returns:
         A module that takes the spec's inputs in their order, or by name, and returns a scalar.
@@ -61,6 +64,7 @@ def loss(
         seed=seed,
         validate=validate,
         folders=folders,
+        gather=gather,
     ).loss()
 
 
@@ -75,6 +79,7 @@ def compile(
     seed: int = 0,
     validate: bool = True,
     folders: Folders = (),
+    gather: str | None = None,
 ) -> CompiledLoss:
     """The compiled spec: its stages, its metric, its loss, and the loss's source.
 
@@ -94,4 +99,5 @@ def compile(
         seed=seed,
         validate=validate,
         folders=folders,
+        gather=gather,
     )

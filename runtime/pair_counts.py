@@ -27,11 +27,13 @@ class PairFamily(NamedTuple):
         rows: Whose counts the metric takes: those of the ``left`` or of the ``right`` items, or
             the ``total``.
         shape: The shape of these counts; the items of ``pairs`` stand in one axis.
+        both_ways: Whether it takes those of the items on the other side as well.
     """
 
     pairs: Pairs
     rows: str
     shape: tuple[int, ...]
+    both_ways: bool = False
 
 
 class RelaxedPairs(NamedTuple):
@@ -218,6 +220,18 @@ def summed_counts(pairs: Pairs, relaxed: RelaxedPairs, to_left: bool) -> Tensor:
     return counts.reshape(-1)
 
 
+def padded_powers(relaxed: RelaxedPairs, names: tuple[str, ...], like: Tensor) -> Tensor:
+    """Coefficients of several functions of a step: ``[names, K]``.
+
+    They are float64, since they alternate, and float32 would lose digits.
+    """
+    assert relaxed.powers is not None
+    found = [relaxed.powers(name, like.dtype == torch.float64) for name in names]
+    longest = max(len(one) for one in found)
+    rows = [[*one, *([0.0] * (longest - len(one)))] for one in found]
+    return torch.tensor(rows, dtype=torch.float64, device=like.device)
+
+
 class SummedCounts(torch.autograd.Function):
     """Relaxed counts of the left (or right) items of sorted pairs."""
 
@@ -233,16 +247,10 @@ class SummedCounts(torch.autograd.Function):
     ) -> Tensor:
         """Counts in the shape of one side; ``tensors`` are those of ``order``."""
         ctx.order, ctx.relaxed, ctx.to_left = order, relaxed, to_left  # type: ignore[attr-defined]
-        assert relaxed.powers is not None
-        # the coefficients alternate, so that float32 would lose digits
-        double = left.dtype == torch.float64
-        slope = left.new_tensor(relaxed.powers("slope", double), dtype=torch.float64)
-        tail = left.new_tensor(relaxed.powers("tail", double), dtype=torch.float64)
+        tail, slope = padded_powers(relaxed, ("tail", "slope"), left)
+        slope = slope / relaxed.temperature
         if relaxed.relax is straight_through_step:
             tail = torch.zeros_like(tail)
-        longest = max(tail.shape[0], slope.shape[0])
-        tail = torch.nn.functional.pad(tail, (0, longest - tail.shape[0]))
-        slope = torch.nn.functional.pad(slope, (0, longest - slope.shape[0])) / relaxed.temperature
         one_none = torch.eye(2, dtype=torch.float64, device=left.device)[0]
         kernel = Kernel(
             won_constant=one_none,
@@ -262,8 +270,7 @@ class SummedCounts(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         """By the scores of the left and the right items."""
         order, relaxed = ctx.order, ctx.relaxed  # type: ignore[attr-defined]
-        powers = relaxed.powers("slope", grad.dtype == torch.float64)
-        slope = grad.new_tensor(powers, dtype=torch.float64).unsqueeze(0) / relaxed.temperature
+        slope = padded_powers(relaxed, ("slope",), grad) / relaxed.temperature
         none = slope.new_zeros(1)
         kernel = Kernel(none, slope, none, slope)
         (slopes,) = ctx.saved_tensors  # type: ignore[attr-defined]

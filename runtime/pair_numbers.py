@@ -63,12 +63,13 @@ def pair_at(
 ) -> tuple[Tensor, Tensor]:
     """Pairs by number, where each left item has ``counts`` right ones from ``first`` on."""
     ends = counts.cumsum(0)
-    i = torch.searchsorted(ends, ranks, right=True)
+    # of no pairs at all, any position inside will do
+    i = torch.searchsorted(ends, ranks, right=True).clamp_max(ends.shape[0] - 1)
     j = first[i] + ranks - (ends - counts)[i]
     if order.left.itself is not None:
         itself = order.left.itself[i]
         j = j + ((itself >= first[i]) & (itself <= j)).long()
-    return order.left.at[i], order.right.at[j]
+    return order.left.at[i], order.right.at[j.clamp(0, order.right.at.shape[0] - 1)]
 
 
 def dense_pairs(pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:

@@ -60,6 +60,7 @@ def forward_lines(
         result = f"minus_log({'value' if maximised else '1 - value'})"
     lines = [
         f'"""{doc}"""',
+        *(_gathering(signature) if surrogate.gathers else []),
         prepare_call(signature),
         "# score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()",
         *made.body,
@@ -67,6 +68,31 @@ def forward_lines(
     ]
     more = [line for method in made.methods for line in ("", *method)]
     return [*head, *indented(lines, 4), *more]
+
+
+def _gathering(signature: Signature) -> list[str]:
+    """The statements that join the batches of all processes: the first dim of the scores."""
+    entries = signature.spec.inputs
+    batch = (
+        next(entry for entry in entries if entry.kind.live and entry.kind.dims).kind.dims[0].size
+    )
+    if not isinstance(batch, str):
+        return []  # a fixed number of items is no batch
+    dims = []
+    for entry in entries:
+        sizes = [dim.size for dim in entry.kind.dims]
+        dims.append(str(sizes.index(batch)) if batch in sizes else "None")
+    names = list(signature.inputs.values())
+    comma = "," if len(names) == 1 else ""
+    listed = ", ".join(quoted(entry.name.id) for entry in entries)
+    call = [f"({', '.join(names)}{comma})", f"({', '.join(dims)}{comma})", f"({listed}{comma})"]
+    lines = definition("gathered = gather_inputs", call, "", 0)
+    for place, (entry, name) in enumerate(zip(entries, names, strict=True)):
+        if entry.kind.default is None:
+            lines.append(f"{name} = present(gathered[{place}], {quoted(entry.name.id)})")
+        else:
+            lines.append(f"{name} = gathered[{place}]")
+    return ["# the batch of all processes, which a loss of sets needs whole", *lines]
 
 
 def expression_lines(plan: Plan, signature: Signature, methods: Methods) -> list[str]:

@@ -352,6 +352,7 @@ class Methods(IdealScores, PairFamilies):
             *writer.lines,
             *self._result(value),
         ]
-        arguments = ["rows: Tensor", "families: tuple[Family, ...]", *self.signature.plain()]
+        kind = "Family" if self.plan.published_consistency else "Counted"
+        arguments = ["rows: Tensor", f"families: tuple[{kind}, ...]", *self.signature.plain()]
         doc = "Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."
         return self.method("metric_of_rows", arguments, "Tensor", doc, body)

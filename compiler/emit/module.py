@@ -87,10 +87,11 @@ def _imports(text: str) -> list[str]:
     standard = ["import math"] if re.search(r"\bmath\.", text) else []
     if "Callable[" in text:
         standard.append("from collections.abc import Callable")
-    if "NamedTuple" in text:
-        standard.append("from typing import NamedTuple")
+    typing = [name for name in ("NamedTuple", "Protocol") if name in text]
+    if typing:
+        standard.append(f"from typing import {', '.join(typing)}")
     torch = ["import torch", "from torch import Tensor, nn"]
-    if re.search(r"\bfunctional\.", text):
+    if re.search(r"(?<![\w.])functional\.", text):
         torch.append("from torch.nn import functional")
     if re.search(r"\bcheckpoint\(", text):
         torch.append("from torch.utils.checkpoint import checkpoint")

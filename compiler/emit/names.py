@@ -13,11 +13,12 @@ from lossc.compiler.emit.runtime_source import runtime_names
 
 _IMPORTED = (
     *("annotations", "checkpoint", "functional", "math", "nn", "torch"),
-    *("Callable", "NamedTuple", "Tensor"),
+    *("Callable", "NamedTuple", "Protocol", "Tensor"),
 )
 _METHODS = (
     *("forward", "metric", "defined", "refactored", "comparisons", "evaluate_binaries"),
-    *("families", "ideal", "best", "tied", "items", "metric_of_rows", "prepare"),
+    *("families", "ideal", "best", "tied", "items", "metric_of_rows", "prepare", "pairs"),
+    *("relaxed_metric", "expected", "outcome", "of_pairs", "of_families"),
 )
 # what the methods call their own variables, and what a loss keeps besides its params and options
 _LOCALS = (

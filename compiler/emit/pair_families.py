@@ -82,6 +82,7 @@ class PairFamilies:
             "    ),",
             f'    rows="{pairs.rows}",',
             f"    shape=({shape}{comma}),",
+            *(["    both_ways=True,"] if row.both_ways else []),
             "),",
         ]
 

@@ -10,6 +10,7 @@ from functools import cache
 
 MODULES = (
     "checks",
+    "gathering",
     "undefined",
     "elements",
     "ordering",
@@ -30,6 +31,8 @@ MODULES = (
     "pair_sums",
     "pair_counts",
     "pair_rows",
+    "pair_anchors",
+    "pair_interpolation",
     "expectation",
     "perturbation",
 )

@@ -157,7 +157,7 @@ def fake(monkeypatch):
 
 def test_a_compiled_loss_trains_and_its_state_is_kept(fake, make_job):
     fake()
-    job = make_job("accuracy(lr=1)")
+    job = make_job("accuracy(lr=0.3)")  # a rate of 1 learns on some processors only
     assert train(job).test["accuracy"] > 0.5
     state = torch.load(job.folder / "last.ckpt", weights_only=True)["state_dict"]
     assert state["loss.step"] == 5 * 17  # 1,077 examples are 17 batches of up to 64

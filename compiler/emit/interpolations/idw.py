@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lossc.compiler.emit.interpolations.common import Forward, Parts
+from lossc.compiler.emit.text import definition, indented
 
 
 def forward(parts: Parts) -> Forward:
@@ -19,4 +20,64 @@ def forward(parts: Parts) -> Forward:
         drawn += ["best = draw_best(families, metric, ideal, free, self.seed, step)"]
     step = surrogate.relaxation.function
     call = parts.call("interpolate_idw", "families", "metric", step, "self.seed", "step", *best)
-    return Forward([parts.families, *parts.step, *parts.metric, *drawn, *call], random=True)
+    written = [parts.families, *parts.metric, *drawn, *call]
+    if not _sortable(parts):
+        return Forward([*written[:1], *parts.step, *written[1:]], random=True)
+    inputs = list(parts.signature.inputs.values())
+    of_pairs = definition("value = self.of_pairs", ["pairs", "step", *inputs], "", 0)
+    of_families = definition("value = self.of_families", ["step", *inputs], "", 0)
+    body = [
+        *parts.step,
+        f"pairs = self.pairs({names})",
+        'if self.bits != "drawn" and many_pairs(pairs):',
+        *indented(of_pairs, 4),
+        "else:",
+        *indented(of_families, 4),
+    ]
+    methods = [_of_pairs(parts), _of_families(parts, written), parts.methods.pairs()]
+    return Forward(body, methods, random=True)
+
+
+def _sortable(parts: Parts) -> bool:
+    """Whether all comparisons are pairs that are best won, of a step that sums up."""
+    plan, surrogate = parts.plan, parts.surrogate
+    plain = not (plan.uses_truth or surrogate.samples_best or plan.published_consistency)
+    return (
+        plain
+        and bool(surrogate.relaxation.powers)
+        and all(plan.pairs)
+        and not any(row.both_ways or row.family.mirrored for row in plan.families)
+    )
+
+
+def _of_pairs(parts: Parts) -> list[str]:
+    step, names = parts.surrogate.relaxation, parts.signature.arguments
+    options = f"{step.function}, {step.powers}, self.temperature, self.squash"
+    kept = [name for name in parts.surrogate.method.run_time if name != "bits"]
+    body = [
+        "",
+        "def metric(rows: Tensor) -> Tensor:",
+        f"    return self.metric_of_rows(rows, pairs, {names})",
+        "",
+        f"relaxed = RelaxedPairs({options})",
+        "return interpolate_pairs(",
+        "    pairs,",
+        "    metric,",
+        "    relaxed,",
+        "    self.seed,",
+        "    step,",
+        *(f"    {name}=self.{name}," for name in kept),
+        ")",
+    ]
+    kinds = ", ".join(["PairFamily"] * len(parts.plan.families))
+    arguments = [f"pairs: tuple[{kinds}]", "step: Tensor", *parts.signature.plain()]
+    doc = "The interpolated metric by sorting the scores: of many pairs."
+    return parts.methods.method("of_pairs", arguments, "Tensor", doc, body)
+
+
+def _of_families(parts: Parts, written: list[str]) -> list[str]:
+    body = [line.replace("value = interpolate_idw(", "return interpolate_idw(") for line in written]
+    body.insert(1, "")
+    arguments = ["step: Tensor", *parts.signature.plain()]
+    doc = "The interpolated metric with all comparisons written out: of few."
+    return parts.methods.method("of_families", arguments, "Tensor", doc, body)

@@ -46,7 +46,7 @@ Its stages:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -108,15 +108,52 @@ class AveragePrecision(nn.Module):
         """The loss: a scalar. In training mode, every call draws new numbers."""
         score, relevant, group = self.prepare(score, relevant, group)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        families = self.families(score, relevant, group)
         step = self.step.clone()
         if self.training:
             self.step.add_(1)
 
+        pairs = self.pairs(score, relevant, group)
+        if self.bits != "drawn" and many_pairs(pairs):
+            value = self.of_pairs(pairs, step, score, relevant, group)
+        else:
+            value = self.of_families(step, score, relevant, group)
+        return -value
+
+    def of_pairs(
+        self,
+        pairs: tuple[PairFamily, PairFamily],
+        step: Tensor,
+        score: Tensor,
+        relevant: Tensor,
+        group: Tensor,
+    ) -> Tensor:
+        """The interpolated metric by sorting the scores: of many pairs."""
+
+        def metric(rows: Tensor) -> Tensor:
+            return self.metric_of_rows(rows, pairs, score, relevant, group)
+
+        relaxed = RelaxedPairs(sigmoid_step, sigmoid_powers, self.temperature, self.squash)
+        return interpolate_pairs(
+            pairs,
+            metric,
+            relaxed,
+            self.seed,
+            step,
+            good=self.good,
+            bad=self.bad,
+            nearby=self.nearby,
+            power=self.power,
+            gradient=self.gradient,
+        )
+
+    def of_families(self, step: Tensor, score: Tensor, relevant: Tensor, group: Tensor) -> Tensor:
+        """The interpolated metric with all comparisons written out: of few."""
+        families = self.families(score, relevant, group)
+
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, families, score, relevant, group)
 
-        value = interpolate_idw(
+        return interpolate_idw(
             families,
             metric,
             sigmoid_step,
@@ -131,7 +168,43 @@ class AveragePrecision(nn.Module):
             gradient=self.gradient,
             bits=self.bits,
         )
-        return -value
+
+    def pairs(
+        self, score: Tensor, relevant: Tensor, group: Tensor
+    ) -> tuple[PairFamily, PairFamily]:
+        """Score -> comparison -> binary: which items are compared with which."""
+        n = score.shape[0]
+        return (
+            # wins1: score[j] > score[i]
+            PairFamily(
+                Pairs(
+                    left=score,
+                    right=score,
+                    left_kept=relevant,
+                    right_kept=relevant,
+                    left_group=group,
+                    right_group=group,
+                    tie="won",
+                    same=True,
+                ),
+                rows="right",
+                shape=(n,),
+            ),
+            # wins2: score[i] > score[j]
+            PairFamily(
+                Pairs(
+                    left=score,
+                    right=score,
+                    left_kept=relevant,
+                    right_kept=~relevant,
+                    left_group=group,
+                    right_group=group,
+                    tie="lost",
+                ),
+                rows="left",
+                shape=(n,),
+            ),
+        )
 
     @torch.no_grad()
     def metric(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
@@ -215,7 +288,7 @@ class AveragePrecision(nn.Module):
     def metric_of_rows(
         self,
         rows: Tensor,
-        families: tuple[Family, ...],
+        families: tuple[Counted, ...],
         score: Tensor,
         relevant: Tensor,
         group: Tensor,
@@ -394,6 +467,45 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     return torch.where(value.isnan(), default, value)
 
 
+class AttachSlopes(torch.autograd.Function):
+    """A value with its derivatives by several tensors, all computed along with it."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, value: Tensor, *rest: Tensor) -> Tensor:
+        """Returns ``value``; ``rest`` are the tensors, then as many slopes."""
+        half = len(rest) // 2
+        ctx.save_for_backward(*rest[half:])
+        ctx.shapes = [tensor.shape for tensor in rest[:half]]  # type: ignore[attr-defined]
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """The slopes, scaled; they have no derivatives of their own."""
+        # with once_differentiable, a gradient penalty would silently have no gradient
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            raise RuntimeError("the gradient of this loss is in closed form, and has no gradient")
+        slopes = ctx.saved_tensors  # type: ignore[attr-defined]
+        shapes = ctx.shapes  # type: ignore[attr-defined]
+        grads = [
+            (grad * slope).sum_to_size(shape) for slope, shape in zip(slopes, shapes, strict=True)
+        ]
+        return (None, *grads, *([None] * len(grads)))
+
+
+def attach_slopes(tensors: tuple[Tensor, ...], value: Tensor, *slopes: Tensor) -> Tensor:
+    """``value`` as a function of ``tensors``, whose derivatives by them are ``slopes``.
+
+    Args:
+        tensors: What the value was computed from; each broadcasts with ``value``.
+        value: Elementwise in the tensors.
+        slopes: One for each tensor, in the shape of ``value``.
+    """
+    attached: Tensor = AttachSlopes.apply(value, *tensors, *slopes)  # type: ignore[no-untyped-call]
+    return attached
+
+
 def first_occurrence(values: Tensor) -> Tensor:
     """True at the first of each distinct value: ``[n] -> [n]``."""
     if values.shape[0] == 0:
@@ -448,10 +560,20 @@ class Family(NamedTuple):
     mirrored: bool
     both_ways: bool = False
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of its counts."""
+        return tuple(self.stored.shape[: self.stored.ndim - self.columns])
 
-def row_shape(family: Family) -> tuple[int, ...]:
-    """The shape of the counts of a family."""
-    return tuple(family.stored.shape[: family.stored.ndim - family.columns])
+
+class Counted(Protocol):
+    """A family as the metric sees it: the shape of its counts, and whether it has them twice."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def both_ways(self) -> bool: ...
 
 
 def layout(family: Family) -> tuple[int, int]:
@@ -514,14 +636,14 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
     return wins
 
 
-def split_rows(families: tuple[Family, ...], rows: Tensor) -> list[Tensor]:
+def split_rows(families: tuple[Counted, ...], rows: Tensor) -> list[Tensor]:
     """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each.
 
     A family that is counted both ways gives two: of its rows, and of its columns.
     """
     parts, start = [], 0
     for family in families:
-        shape = row_shape(family)
+        shape = family.shape
         size = 1
         for length in shape:
             size *= length
@@ -958,3 +1080,1338 @@ def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor
         comparisons, value, slope
     )
     return attached
+
+
+def sigmoid_powers(name: str, double: bool) -> tuple[float, ...]:
+    r"""The coefficients of t, t^2, ... in t = exp(-|c| / T), for a function of the sigmoid step.
+
+    With s = sigma(-|c| / T) = t / (1 + t), how far the relaxed binary is from the bit that it
+    relaxes, the functions are
+
+    .. math::
+        \mathrm{tail} = s, \quad \mathrm{tail\_squared} = s^2, \quad
+        \mathrm{slope} = s (1 - s), \quad \mathrm{tail\_slope} = s^2 (1 - s), \quad
+        \mathrm{tail\_squared\_slope} = s^3 (1 - s).
+
+    Each is t^m p(t) with m its leading order and p the polynomial of least relative error, so that
+    separated scores are as exact as close ones. ``tools/exponentials.py`` computes the tables.
+    Number of coefficients and largest relative error for t in (0, 1], summed in float64:
+
+    ==================  ======================  ======================
+    name                not ``double``          ``double``
+    ==================  ======================  ======================
+    tail                K = 9, 2.6e-07          K = 17, 1.9e-13
+    tail_squared        K = 11, 4.7e-07         K = 19, 6.2e-13
+    slope               K = 10, 4.7e-07         K = 18, 6.2e-13
+    tail_slope          K = 12, 5.6e-07         K = 21, 4.1e-13
+    tail_squared_slope  K = 14, 5.3e-07         K = 23, 1.8e-12
+    ==================  ======================  ======================
+
+    Args:
+        name: Of the function.
+        double: Whether float64 scores are to be served.
+
+    Returns:
+        ``[K]``; the first ones are 0 below the leading order.
+    """
+    if double:
+        return sigmoid_powers_double()[name]
+    return sigmoid_powers_single()[name]
+
+
+def sigmoid_powers_single() -> dict[str, tuple[float, ...]]:
+    """The tables of relative errors below 1e-6."""
+    return {
+        "tail": (
+            0.9999997423277441,
+            -0.9999579994222988,
+            0.9988448552770891,
+            -0.98741657538627,
+            0.9286425645192004,
+            -0.7588509775698878,
+            0.47071979971650896,
+            -0.18575489854283764,
+            0.03377361791687957,
+        ),
+        "tail_squared": (
+            0.0,
+            0.9999995280365153,
+            -1.9999114757842253,
+            2.997152279715908,
+            -3.9631497526262875,
+            4.747753781131573,
+            -4.953643079121192,
+            4.137984795461984,
+            -2.478195586500419,
+            0.9163925190637908,
+            -0.15438312736851925,
+        ),
+        "slope": (
+            0.9999995280365153,
+            -1.9999114757842253,
+            2.997152279715908,
+            -3.9631497526262875,
+            4.747753781131573,
+            -4.953643079121192,
+            4.137984795461984,
+            -2.478195586500419,
+            0.9163925190637908,
+            -0.15438312736851925,
+        ),
+        "tail_slope": (
+            0.0,
+            0.9999994450838822,
+            -2.99988161097045,
+            5.995611747943237,
+            -9.93380260515698,
+            14.465420662489738,
+            -18.35155265236003,
+            19.24937147747252,
+            -15.472432311962054,
+            8.684399285328876,
+            -2.9756016479815077,
+            0.46346827947728475,
+        ),
+        "tail_squared_slope": (
+            0.0,
+            0.0,
+            0.9999994654058814,
+            -3.999871406449024,
+            9.994574018120069,
+            -19.905982805816386,
+            34.119895707668384,
+            -50.89793770025805,
+            64.0996688951942,
+            -64.55905329281964,
+            48.684386904766825,
+            -25.34389738255664,
+            8.028785775655143,
+            -1.158068212322888,
+        ),
+    }
+
+
+def sigmoid_powers_double() -> dict[str, tuple[float, ...]]:
+    """The tables of relative errors below 2e-12."""
+    return {
+        "tail": (
+            0.9999999999998065,
+            -0.9999999998879697,
+            0.9999999891516419,
+            -0.9999995811711828,
+            0.9999914215620024,
+            -0.9998924183039458,
+            0.9991003922394937,
+            -0.9946963791778145,
+            0.9770803269310977,
+            -0.9252684085584012,
+            0.8118275767529185,
+            -0.626197124707583,
+            0.40021222656543554,
+            -0.198564163607827,
+            0.07053364744426605,
+            -0.015789564670881353,
+            0.0016620594390401424,
+        ),
+        "tail_squared": (
+            0.0,
+            0.9999999999993879,
+            -1.9999999996190536,
+            2.9999999601203498,
+            -3.9999983266584547,
+            4.9999625556384615,
+            -5.999484214351613,
+            6.995235960219715,
+            -7.968790695356689,
+            8.849172519482122,
+            -9.446346512576472,
+            9.420098970939087,
+            -8.422771628745284,
+            6.436965239838525,
+            -3.9945610401568308,
+            1.900568841667139,
+            -0.6431708458213177,
+            0.13679543474398687,
+            -0.01367621936321109,
+        ),
+        "slope": (
+            0.9999999999993879,
+            -1.9999999996190536,
+            2.9999999601203498,
+            -3.9999983266584547,
+            4.9999625556384615,
+            -5.999484214351613,
+            6.995235960219715,
+            -7.968790695356689,
+            8.849172519482122,
+            -9.446346512576472,
+            9.420098970939087,
+            -8.422771628745284,
+            6.436965239838525,
+            -3.9945610401568308,
+            1.900568841667139,
+            -0.6431708458213177,
+            0.13679543474398687,
+            -0.01367621936321109,
+        ),
+        "tail_slope": (
+            0.0,
+            0.999999999999788,
+            -2.999999999842684,
+            5.99999998030323,
+            -9.999999007543593,
+            14.999973208901071,
+            -20.99955247348248,
+            27.994957676248593,
+            -35.95944035586849,
+            44.75759706642827,
+            -53.89144572611913,
+            62.03102002904343,
+            -66.66237692881738,
+            64.71093313892705,
+            -54.62633726856794,
+            38.53388883861714,
+            -21.77035465234842,
+            9.367993273364405,
+            -2.8623887485312856,
+            0.5504438589899078,
+            -0.04991190970149037,
+        ),
+        "tail_squared_slope": (
+            0.0,
+            0.0,
+            0.9999999999996921,
+            -3.999999999756719,
+            9.999999967425632,
+            -19.99999823832806,
+            34.99994877391775,
+            -55.99907492640865,
+            83.988689868551,
+            -119.90089135716924,
+            164.35206974352965,
+            -216.74464828647967,
+            273.1384493422512,
+            -323.28265865649786,
+            349.97541157933534,
+            -335.6240009607108,
+            275.5977022885981,
+            -187.1191886606054,
+            101.1135682620402,
+            -41.48624486506976,
+            12.074494750956815,
+            -2.2125119480309285,
+            0.19138332245176215,
+        ),
+    }
+
+
+class Pairs(NamedTuple):
+    """One comparison ``x_i - y_j`` for every left item i and right item j of the same group.
+
+    Args:
+        left: ``[*batch, m]``, the scores x, float32 or float64. A score of a kept item that is NaN
+            makes the sums of its group NaN.
+        right: ``[*batch, n]``, the scores y.
+        left_kept: ``[*batch, m]``, bool: an item that is not kept takes part in no pair, whatever
+            its score is.
+        right_kept: ``[*batch, n]``, bool.
+        left_group: ``[*batch, m]``, int64, any values: there are pairs only where the groups are
+            equal, and only within a place of the batch axes. ``None``: one group.
+        right_group: ``[*batch, n]``, as ``left_group``; both are ``None``, or none.
+        tie: The binary where the scores are equal: ``won`` (1), ``lost`` (0), ``first`` (1 where
+            the left item's position in the last axis is before the right one's), ``last`` (1 where
+            it is after).
+        same: Whether left position i and right position i are the same item (``m == n``), which is
+            not compared with itself.
+    """
+
+    left: Tensor
+    right: Tensor
+    left_kept: Tensor
+    right_kept: Tensor
+    left_group: Tensor | None = None
+    right_group: Tensor | None = None
+    tie: str = "lost"
+    same: bool = False
+
+
+class PairSide(NamedTuple):
+    """The left or the right items in the common order: by batch place and group, then by score.
+
+    Equal scores are ordered so that a left item beats exactly those right ones of its group that
+    lie before it. On the CPU only the kept items are here; on other devices, and when compiling,
+    all of them, those that are not kept at the end, in a group of their own.
+
+    Args:
+        scores: ``[s]``, float64, ascending within a group; infinity is 1e300, which is as far from
+            all else, but not from itself.
+        at: ``[s]``, int64: the position of each in the flattened ``[*batch, items]``.
+        place: ``[s]``, int64: how many items of the other side lie before each, over all groups.
+        group: ``[s]``, int64, ascending: equal for items of one batch place and group, comparable
+            with the other side's. ``None``: all are of one group.
+        itself: ``[s]``, int64: where the same item is in the other side's order, -1 where it is
+            not there. ``None``: no item is on both sides.
+        kept: ``[s]``, bool. ``None``: all are kept.
+        shape: ``[*batch, items]``, the shape that they had.
+        dtype: The dtype that the scores had.
+    """
+
+    scores: Tensor
+    at: Tensor
+    place: Tensor
+    group: Tensor | None
+    itself: Tensor | None
+    kept: Tensor | None
+    shape: torch.Size
+    dtype: torch.dtype
+
+
+class PairOrder(NamedTuple):
+    """What one sort of the items of both sides gives; all sums over their pairs reuse it."""
+
+    left: PairSide
+    right: PairSide
+
+
+def order_pairs(pairs: Pairs) -> PairOrder:
+    """Sorts the items of both sides together, in O((m + n) log(m + n)); carries no gradient."""
+    left, right = pairs.left.detach(), pairs.right.detach()
+    size, rows, device = left.numel(), left.shape[:-1].numel(), left.device
+    static = torch.compiler.is_compiling() or device.type != "cpu"
+    scores = torch.cat([left.reshape(-1), right.reshape(-1)])
+    kept = torch.cat([pairs.left_kept.reshape(-1), pairs.right_kept.reshape(-1)])
+    items = tie_order(pairs)
+    if static:  # nothing may be read out of a tensor, so all items stay
+        scores = scores.masked_fill(~kept, 0)
+    else:
+        items = items.index_select(0, kept.index_select(0, items).nonzero().squeeze(-1))
+    group, row = None, None
+    if pairs.left_group is not None and pairs.right_group is not None:
+        group = torch.cat([pairs.left_group.reshape(-1), pairs.right_group.reshape(-1)])
+        group = group.index_select(0, items)
+    if static or rows > 1:
+        row = torch.arange(rows, device=device).unsqueeze(-1)
+        row = torch.cat([row.expand(rows, side.shape[-1]).reshape(-1) for side in (left, right)])
+        row = (row.masked_fill(~kept, rows) if static else row).index_select(0, items)
+    keys = score_key(scores.index_select(0, items))
+    order, group = sort_items(keys, group, row, rows, static)
+    items = items.index_select(0, order)
+
+    # the left items in their order, then the right ones in theirs
+    count = torch.arange(items.shape[0], device=device)
+    rights = (items >= size).cumsum(0)
+    lefts = size if static else items.shape[0] - int(rights[-1:].sum())
+    target = torch.where(items >= size, rights + (lefts - 1), count - rights)
+    parted = torch.empty_like(count).scatter_(0, target, count)
+    sides = []
+    for spot, before, shape in (
+        (parted[:lefts], 0, left.shape),
+        (parted[lefts:], size, right.shape),
+    ):
+        item = items.index_select(0, spot)
+        side = PairSide(
+            scores=scores.index_select(0, item).double().clamp_(-1e300, 1e300),
+            at=item - before,
+            place=spot - count[: spot.shape[0]],
+            group=None if group is None else group.index_select(0, spot),
+            itself=None,
+            kept=kept.index_select(0, item) if static else None,
+            shape=shape,
+            dtype=scores.dtype,
+        )
+        sides.append(side)
+    ours, theirs = sides
+    if pairs.same:
+        ours, theirs = find_itself(ours, theirs), find_itself(theirs, ours)
+    return PairOrder(ours, theirs)
+
+
+def tie_order(pairs: Pairs) -> Tensor:
+    """All items in the order in which a stable sort has to meet those of equal scores.
+
+    Returns:
+        ``[left + right]``, int64: flat positions, those of the right items after all left ones.
+    """
+    m, n = pairs.left.shape[-1], pairs.right.shape[-1]
+    rows, device = pairs.left.shape[:-1].numel(), pairs.left.device
+    count = torch.arange(rows * (m + n), device=device)
+    if pairs.tie == "lost":
+        return count
+    if pairs.tie == "won":
+        return count.roll(-rows * m)
+    # by position; of one position first the left item, which does not beat the right one
+    left, right = count[:m], count[:n]
+    if pairs.tie == "last":
+        before_left, before_right = left + left.clamp(max=n), right + (right + 1).clamp(max=m)
+    else:  # the last position comes first
+        before_left = (m - 1 - left) + (n - 1 - left).clamp(min=0)
+        before_right = (n - 1 - right) + (m - right).clamp(min=0)
+    target = torch.cat([before_left, before_right])
+    within = torch.empty_like(target).scatter_(0, target, count[: m + n])
+    row = torch.arange(rows, device=device).unsqueeze(-1)
+    return (within + torch.where(within < m, row * m, row * n + (rows - 1) * m)).reshape(-1)
+
+
+def score_key(scores: Tensor) -> Tensor:
+    """Whole numbers in the order of the scores, which sort faster: ``[s]``, int32 or int64."""
+    scores = scores.masked_fill(scores == 0, 0)  # -0 and 0 are equal
+    if scores.dtype == torch.float32:
+        bits = scores.view(torch.int32)
+        return bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    bits = scores.double().view(torch.int64)
+    return bits ^ ((bits >> 63) & 0x7FFFFFFFFFFFFFFF)
+
+
+def sort_items(
+    key: Tensor, group: Tensor | None, row: Tensor | None, rows: int, static: bool
+) -> tuple[Tensor, Tensor | None]:
+    """The order by batch place, then group, then score; equal items stay in their order.
+
+    Args:
+        key: ``[s]``, of the scores.
+        group: ``[s]``, or ``None`` for one group.
+        row: ``[s]``, the batch place, at most ``rows``, or ``None`` for one.
+        rows: How many batch places there are.
+        static: Whether nothing may be read out of a tensor.
+
+    Returns:
+        The order, and in it a number for each batch place and group: both ``[s]``, the latter
+        ``None`` where ``group`` and ``row`` are.
+    """
+    if group is not None and not static and group.shape[0] > 0:
+        low, high = (int(bound) for bound in group.aminmax())
+        if rows * (high - low + 1) < 2**31:  # batch place and group fit into one number
+            group = group - low
+            row = group if row is None else row * (high - low + 1) + group
+            group = None
+    if group is None and row is not None and key.dtype == torch.int32:  # so do all three
+        order = stable_order((row << 32) + (key.long() + 2**31), static)
+        return order, row.index_select(0, order)
+    order = stable_order(key, static)
+    majors = [major for major in (group, row) if major is not None]
+    for major in majors:
+        order = order.index_select(0, stable_order(major.index_select(0, order), static))
+    if len(majors) < 2:
+        return order, majors[0].index_select(0, order) if majors else None
+    changes = [major.index_select(0, order).diff() != 0 for major in majors]
+    return order, torch.nn.functional.pad((changes[0] | changes[1]).cumsum(0), (1, 0))
+
+
+def stable_order(keys: Tensor, static: bool) -> Tensor:
+    """Where the keys are in ascending order, equal ones in theirs: ``[s]``, integer -> int64."""
+    size = keys.shape[0]
+    if not static and 10_000 < size < 32_768:  # from there on torch sorts by radix, much faster
+        last = torch.iinfo(keys.dtype).max
+        padded = torch.cat([keys, keys.new_full((32_768 - size,), last)])
+        return padded.argsort(stable=True)[:size]
+    return keys.argsort(stable=True)
+
+
+def find_itself(ours: PairSide, theirs: PairSide) -> PairSide:
+    """``ours``, with where each of its items is on the other side."""
+    spots = theirs.at.new_full((theirs.shape.numel(),), -1)
+    spots = spots.scatter(0, theirs.at, torch.arange(theirs.at.shape[0], device=theirs.at.device))
+    itself = spots.index_select(0, ours.at)
+    if ours.group is not None and theirs.group is not None and theirs.group.shape[0] > 0:
+        apart = theirs.group.index_select(0, itself.clamp(min=0)) != ours.group
+        itself = itself.masked_fill(apart, -1)
+    return ours._replace(itself=itself)
+
+
+def group_bounds(ours: PairSide, theirs: PairSide) -> tuple[Tensor, Tensor]:
+    """Where the group of each of our items begins and ends on the other side: ``[s]`` each."""
+    if ours.group is None or theirs.group is None:
+        first = torch.zeros_like(ours.place)
+        return first, first + theirs.place.shape[0]
+    first = torch.searchsorted(theirs.group, ours.group)
+    return first, torch.searchsorted(theirs.group, ours.group, right=True)
+
+
+def stored_of(ours: PairSide, theirs: PairSide) -> Tensor:
+    """In how many pairs each of our items is, in their order: ``[s]``, int64."""
+    first, end = group_bounds(ours, theirs)
+    stored = end - first
+    if ours.itself is not None:
+        stored = stored - (ours.itself >= 0).long()
+    return stored if ours.kept is None else stored * ours.kept
+
+
+def before_of(ours: PairSide, theirs: PairSide) -> Tensor:
+    """How many items of the other side's group lie before each of ours: ``[s]``, int64."""
+    first, _ = group_bounds(ours, theirs)
+    before = ours.place - first
+    if ours.itself is not None:
+        before = before - ((ours.itself >= 0) & (ours.itself < ours.place)).long()
+    return before if ours.kept is None else before * ours.kept
+
+
+def to_items(values: Tensor, side: PairSide) -> Tensor:
+    """Values in the common order back at their items, 0 elsewhere.
+
+    Args:
+        values: ``[..., s]``.
+        side: The side whose items they belong to.
+
+    Returns:
+        ``[..., *batch, items]``.
+    """
+    if side.kept is not None:
+        values = values.masked_fill(~side.kept, 0)
+    lead = values.shape[:-1]
+    placed = values.new_zeros((*lead, side.shape.numel()))
+    return placed.index_copy(-1, side.at, values).reshape((*lead, *side.shape))
+
+
+def pairs_won(order: PairOrder) -> Tensor:
+    """How many right items each left one beats: ``[*batch, m]``, int64."""
+    return to_items(before_of(order.left, order.right), order.left)
+
+
+def pairs_won_against(order: PairOrder) -> Tensor:
+    """By how many left items each right one is beaten: ``[*batch, n]``, int64."""
+    ours, theirs = order.right, order.left
+    return to_items(stored_of(ours, theirs) - before_of(ours, theirs), ours)
+
+
+def pairs_stored(order: PairOrder) -> Tensor:
+    """In how many pairs each left item is: ``[*batch, m]``, int64."""
+    return to_items(stored_of(order.left, order.right), order.left)
+
+
+def pairs_stored_against(order: PairOrder) -> Tensor:
+    """In how many pairs each right item is: ``[*batch, n]``, int64."""
+    return to_items(stored_of(order.right, order.left), order.right)
+
+
+def stored_pair_at(order: PairOrder, ranks: Tensor) -> tuple[Tensor, Tensor]:
+    """The pairs of these numbers, in a fixed order of all.
+
+    Args:
+        order: Has ``pairs_stored(order).sum()`` pairs, more than 0.
+        ranks: ``[t]``, int64, from 0 to below that.
+
+    Returns:
+        The positions of the left and of the right items in the flattened ``[*batch, m]`` and
+        ``[*batch, n]``: ``[t]`` each.
+    """
+    first, _ = group_bounds(order.left, order.right)
+    return pair_at(order, ranks, stored_of(order.left, order.right), first)
+
+
+def lost_pair_at(order: PairOrder, ranks: Tensor) -> tuple[Tensor, Tensor]:
+    """As ``stored_pair_at``, of the pairs whose binary is 0: those stored and not won."""
+    ours, theirs = order.left, order.right
+    lost = stored_of(ours, theirs) - before_of(ours, theirs)
+    return pair_at(order, ranks, lost, ours.place)
+
+
+def pair_at(
+    order: PairOrder, ranks: Tensor, counts: Tensor, first: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Pairs by number, where each left item has ``counts`` right ones from ``first`` on."""
+    ends = counts.cumsum(0)
+    # of no pairs at all, any position inside will do
+    i = torch.searchsorted(ends, ranks, right=True).clamp_max(ends.shape[0] - 1)
+    j = first[i] + ranks - (ends - counts)[i]
+    if order.left.itself is not None:
+        itself = order.left.itself[i]
+        j = j + ((itself >= first[i]) & (itself <= j)).long()
+    return order.left.at[i], order.right.at[j.clamp(0, order.right.at.shape[0] - 1)]
+
+
+def in_blocks(values: Tensor) -> Tensor:
+    """Values in columns of 16, at least one place of which is empty: 0.
+
+    Args:
+        values: ``[..., n]``.
+
+    Returns:
+        ``[..., 16, blocks]``: consecutive values are below each other.
+    """
+    n = values.shape[-1]
+    blocks = n // 16 + 1
+    padded = torch.nn.functional.pad(values, (0, 16 * blocks - n))
+    return padded.reshape(*values.shape[:-1], blocks, 16).transpose(-1, -2).contiguous()
+
+
+def block_places(where: Tensor, n: int) -> Tensor:
+    """Where in the blocks of n values the ``where``-th is, from 1; for 0 an empty place."""
+    spot = (where - 1).masked_fill_(where == 0, n)
+    return (spot & 15).mul_(n // 16 + 1).add_(spot >> 4)
+
+
+def block_decays(
+    scores: Tensor, group: Tensor | None, rate: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """What is left of a sum when the next source comes: ``[2, 16, blocks]``.
+
+    Args:
+        scores: ``[2, n]``, ascending within a group.
+        group: ``[2, n]``, or ``None`` for one group.
+        rate: Minus 1 by the temperature.
+
+    Returns:
+        That of power 0: 1, and 0 at the bounds of a group; and the factor from power to power.
+    """
+    step = scores.diff().mul_(rate).exp_()
+    linked = torch.ones_like(step)
+    if group is not None:
+        apart = group.diff() != 0
+        linked, step = linked.masked_fill_(apart, 0), step.masked_fill_(apart, 0)
+    pad = torch.nn.functional.pad
+    return in_blocks(pad(linked, (1, 0))), in_blocks(pad(step, (1, 0)))
+
+
+def powers_from(first: Tensor, step: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """``first * step ** k`` for k below ``count``, ``[count, *shape]``; and for ``count``."""
+    powers = step.new_empty((count, *step.shape))
+    powers[0] = first
+    for k in range(1, count):
+        torch.mul(powers[k - 1], step, out=powers[k])
+    return powers, powers[-1] * step
+
+
+def running_sums(decays: Tensor, values: Tensor) -> Tensor:
+    """Sums of all values so far, each of which decays from place to place.
+
+    Args:
+        decays: ``[..., 16, blocks]``, at most 1: from the place before to each place, which follow
+            each other down the columns; overwritten.
+        values: The same shape; overwritten with the sums.
+    """
+    shrink, sums = decays.unbind(-2), values.unbind(-2)
+    blocks = values.shape[-1]
+    for row in range(1, 16):
+        sums[row].addcmul_(sums[row - 1], shrink[row])
+        if blocks > 1:
+            shrink[row].mul_(shrink[row - 1])
+    if blocks > 1:  # what a block hands on to the next one, by the same sums over the blocks
+        carried = running_sums(in_blocks(shrink[-1]), in_blocks(sums[-1]))
+        carried = carried.transpose(-1, -2).flatten(-2)[..., : blocks - 1]
+        values[..., 1:].addcmul_(carried.unsqueeze(-2), decays[..., 1:])
+    return values
+
+
+def decayed_sums(scores: Tensor, group: Tensor | None, values: Tensor, rates: Tensor) -> Tensor:
+    """As ``running_sums``, in few operations, which overwrite nothing: of 16 times the memory.
+
+    Args:
+        scores: ``[2, n]``, ascending within a group.
+        group: ``[2, n]``, or ``None`` for one group.
+        values: ``[powers, 2, n]``.
+        rates: ``[powers]``: a value decays with ``exp(rate * distance)``.
+
+    Returns:
+        ``[powers, 2, n]``.
+    """
+    n = scores.shape[-1]
+    blocks = (n + 15) // 16
+    pad = torch.nn.functional.pad
+    score = pad(scores, (0, 16 * blocks - n)).reshape(2, blocks, 16)
+    value = pad(values, (0, 16 * blocks - n)).reshape(-1, 2, blocks, 1, 16)
+    row = torch.arange(16, device=scores.device)
+    gaps = (score.unsqueeze(-1) - score.unsqueeze(-2)).abs()
+    apart = (row.unsqueeze(-1) < row).expand(gaps.shape)
+    if group is not None:
+        group = pad(group, (0, 16 * blocks - n)).reshape(2, blocks, 16)
+        apart = apart | (group.unsqueeze(-1) != group.unsqueeze(-2))
+    decay = (rates.reshape(-1, 1, 1, 1, 1) * gaps).exp().masked_fill(apart, 0)
+    sums = (decay * value).sum(-1)
+    if blocks > 1:  # what a block hands on to the next one, by the same sums over the blocks
+        ends = None if group is None else group[..., -1]
+        carried = decayed_sums(score[..., -1], ends, sums[..., -1], rates)
+        gaps = (score[:, 1:] - score[:, :-1, -1:]).abs()
+        decay = (rates.reshape(-1, 1, 1, 1) * gaps).exp()
+        if group is not None:
+            decay = decay.masked_fill(group[:, 1:] != group[:, :-1, -1:], 0)
+        sums = sums + pad(carried[..., :-1].unsqueeze(-1) * decay, (0, 0, 1, 0))
+    return sums.flatten(-2)[..., :n]
+
+
+class Kernel(NamedTuple):
+    r"""M functions phi of a comparison c, in t = exp(-|c| / temperature).
+
+    .. math:: \phi(c) = \mathrm{constant} + \sum_{k=1}^{K} \mathrm{terms}_k t^k
+
+    Args:
+        won_constant: ``[M]``: the constant where the binary is 1. All are float64 or float32; the
+            terms of the sigmoid alternate in sign, and need float64.
+        won: ``[M, K]``, the terms there.
+        lost_constant: ``[M]``, the constant where the binary is 0.
+        lost: ``[M, K]``, the terms there.
+    """
+
+    won_constant: Tensor
+    won: Tensor
+    lost_constant: Tensor
+    lost: Tensor
+
+
+def pair_sums_right(
+    order: PairOrder, kernel: Kernel, temperature: float | Tensor, weight: Tensor | None = None
+) -> Tensor:
+    r"""For each left item the sum over its right ones: :math:`\sum_j w_j \phi(x_i - y_j)`.
+
+    Args:
+        order: Of the pairs.
+        kernel: M functions phi.
+        temperature: Positive, in the units of the scores; a number, or a scalar.
+        weight: ``[*batch, n]``, of the right items, of any sign; ``None``: 1.
+
+    Returns:
+        ``[M, *batch, m]``, in the scores' dtype; 0 for items that are not kept. Carries no
+        gradient.
+    """
+    won = torch.cat([kernel.won_constant.unsqueeze(-1), kernel.won], -1)
+    lost = torch.cat([kernel.lost_constant.unsqueeze(-1), kernel.lost], -1)
+    return sums_of_sources(order.left, order.right, (won, lost), temperature, weight)
+
+
+def pair_sums_left(
+    order: PairOrder, kernel: Kernel, temperature: float | Tensor, weight: Tensor | None = None
+) -> Tensor:
+    r"""For each right item the sum over its left ones: :math:`\sum_i w_i \phi(x_i - y_j)`.
+
+    Args:
+        order: Of the pairs.
+        kernel: M functions phi.
+        temperature: Positive, in the units of the scores; a number, or a scalar.
+        weight: ``[*batch, m]``, of the left items, of any sign; ``None``: 1.
+
+    Returns:
+        ``[M, *batch, n]``, as ``pair_sums_right``.
+    """
+    won = torch.cat([kernel.won_constant.unsqueeze(-1), kernel.won], -1)
+    lost = torch.cat([kernel.lost_constant.unsqueeze(-1), kernel.lost], -1)
+    return sums_of_sources(order.right, order.left, (lost, won), temperature, weight)
+
+
+def sums_of_sources(
+    readers: PairSide,
+    sources: PairSide,
+    terms: tuple[Tensor, Tensor],
+    temperature: float | Tensor,
+    weight: Tensor | None,
+) -> Tensor:
+    """For each reader the sum over all sources of its group.
+
+    Args:
+        readers: The side that has a sum for each item.
+        sources: The side that is summed over.
+        terms: ``[M, 1 + K]`` each: of sources that lie before a reader, and of those behind it.
+        temperature: Positive.
+        weight: Of the sources, in the shape that they had, or ``None``.
+
+    Returns:
+        ``[M, *shape of the readers]``.
+    """
+    before, behind = (each.detach().double() for each in terms)
+    count, powers = before.shape
+    n, m = sources.scores.shape[0], readers.scores.shape[0]
+    if n == 0 or m == 0:
+        return readers.scores.new_zeros((count, *readers.shape), dtype=readers.dtype)
+    static = torch.compiler.is_compiling() or readers.scores.device.type != "cpu"
+    if isinstance(temperature, Tensor):
+        temperature = temperature.detach().double()
+    rate = -1 / temperature
+    weights = source_weights(sources, weight)
+    ends, own = last_sources(readers, n)
+    values = torch.stack([weights, weights.flip(0)])
+    middle = None if static else middle_of_close(readers, sources, rate * (powers - 1))
+    near, where = reading_plan(readers, sources, ends, rate, middle)
+    scores, group = two_ways(sources)
+    places = n + 1
+    if middle is not None:
+        up = sources.scores - middle
+        first, step = values, torch.stack([up, -up.flip(0)]).mul_(-rate).exp_()
+    elif not static:
+        first, step = block_decays(scores, group, rate)
+        values = in_blocks(values)
+        where, places = block_places(where, n), values[0].numel()
+    where = torch.stack([where[0], where[1] + places])
+
+    # as many powers at once as fit into the cache, or into the memory of a GPU
+    at_once = max(1, min(powers, 2**21 // max(n, m) if static else 2**18 // n))
+    piece = m if static else 2**18 // at_once
+    result, shrunk = near.new_zeros((count, m)), torch.ones_like(near)
+    # [M, (1 + K) * 2], so that both ways are summed at once
+    coefficients = torch.stack([before, behind], -1).flatten(1)
+    for start in range(0, powers, at_once):
+        size = min(at_once, powers - start)
+        if static:
+            power = torch.arange(start, start + size, dtype=near.dtype, device=near.device)
+            tables = decayed_sums(scores, group, values.expand(size, 2, n), rate * power)
+            tables = torch.nn.functional.pad(tables, (1, 0))
+        elif middle is None:
+            factors, first = powers_from(first, step, size)
+            tables = running_sums(factors, values.repeat(size, 1, 1, 1))
+        else:
+            factors, first = powers_from(first, step, size)
+            tables = factors.new_zeros((size, 2, n + 1))
+            torch.cumsum(factors, -1, out=tables[..., 1:])
+        tables = tables.reshape(size, -1)
+        part = coefficients[:, 2 * start : 2 * (start + size)]
+        if static:
+            power = torch.arange(size + 1, device=near.device).reshape(-1, 1, 1)
+            shrinking = shrunk * near**power
+            read = tables.index_select(1, where.reshape(-1)) * shrinking[:-1].reshape(size, -1)
+            result = torch.addmm(result, part, read.reshape(2 * size, m))
+            shrunk = shrinking[-1]
+        else:
+            for a in range(0, m, piece):
+                cut = (..., slice(a, a + piece))
+                add_read_sums(result[cut], part, tables, where[cut], shrunk[cut], near[cut])
+    if own is not None and readers.itself is not None:  # among equal sources that were summed
+        own = own * weights.index_select(0, readers.itself.clamp(min=0))
+        result = result - torch.stack([before.sum(-1), behind.sum(-1)], -1) @ own
+    return to_items(result.to(readers.dtype), readers)
+
+
+def source_weights(sources: PairSide, weight: Tensor | None) -> Tensor:
+    """The weights of the sources in their order, 0 where they are not kept: ``[n]``, float64."""
+    if weight is None:
+        weights = torch.ones_like(sources.scores)
+    else:
+        weights = weight.detach().reshape(-1).index_select(0, sources.at).double()
+    return weights if sources.kept is None else weights.masked_fill(~sources.kept, 0)
+
+
+def middle_of_close(readers: PairSide, sources: PairSide, rate: float | Tensor) -> float | None:
+    """The middle of all scores, if all are of one group and ``exp(rate * distance)`` is moderate.
+
+    Then one cumulative sum holds them all; exp(600) leaves room for weights and their number.
+    """
+    if sources.group is not None:
+        return None
+    ends = [float(side.scores[at]) for side in (readers, sources) for at in (0, -1)]
+    low, high = min(ends), max(ends)
+    return (low + high) / 2 if (high - low) * -float(rate) < 1200 else None
+
+
+def last_sources(readers: PairSide, n: int) -> tuple[Tensor, Tensor | None]:
+    """How many sources lie before each reader, and behind it, without itself if that is nearest.
+
+    Args:
+        readers: The items to count for.
+        n: How many sources there are.
+
+    Returns:
+        The counts, over all groups: ``[2, m]``, int64; and 1 where the item itself is among them
+        nevertheless, since others have its score: ``[2, m]``, float64, or ``None``.
+    """
+    ends = torch.stack([readers.place, n - readers.place])
+    if readers.itself is None:
+        return ends, None
+    itself = torch.stack([readers.itself + 1, n - readers.itself])  # the counts up to itself
+    among = (readers.itself >= 0) & (itself <= ends)
+    nearest = among & (itself == ends)
+    return ends - nearest.long(), (among & ~nearest).double()
+
+
+def two_ways(sources: PairSide) -> tuple[Tensor, Tensor | None]:
+    """The scores from the lowest up, and negated from the highest down; and their groups.
+
+    Returns:
+        ``[2, n]`` each; the groups are ``None`` where all are of one.
+    """
+    scores = torch.stack([sources.scores, -sources.scores.flip(0)])
+    if sources.group is None:
+        return scores, None
+    return scores, torch.stack([sources.group, sources.group.flip(0)])
+
+
+def reading_plan(
+    readers: PairSide,
+    sources: PairSide,
+    ends: Tensor,
+    rate: float | Tensor,
+    middle: float | None,
+) -> tuple[Tensor, Tensor]:
+    """Where each reader finds its sums, and what they are multiplied by from power to power.
+
+    Args:
+        readers: The side that has a sum for each item.
+        sources: The side that is summed over.
+        ends: ``[2, m]``: how many sources lie on either side of each reader.
+        rate: Minus 1 by the temperature.
+        middle: What the sums are relative to; ``None``: each to the last source that is in it.
+
+    Returns:
+        The factors, and how many sources are in the sum: ``[2, m]`` each.
+    """
+    if middle is not None:
+        ahead = readers.scores - middle
+        return torch.stack([ahead, -ahead]).mul_(rate).exp_(), ends
+    n = sources.scores.shape[0]
+    nearest = torch.stack([ends[0] - 1, n - ends[1]]).clamp_(0, n - 1).reshape(-1)
+    if sources.group is not None and readers.group is not None:
+        group = sources.group.index_select(0, nearest).reshape(2, -1)
+        ends = ends.masked_fill(group != readers.group, 0)
+    found = sources.scores.index_select(0, nearest).reshape(2, -1)
+    return (found - readers.scores).abs_().mul_(rate).exp_(), ends
+
+
+def add_read_sums(
+    result: Tensor, part: Tensor, tables: Tensor, where: Tensor, first: Tensor, step: Tensor
+) -> None:
+    """Adds what some readers find in some tables, times ``first * step ** k`` in the k-th.
+
+    Args:
+        result: ``[M, r]``; added to.
+        part: ``[M, count * 2]``, the coefficients.
+        tables: ``[count, places]``.
+        where: ``[2, r]``, int64.
+        first: ``[2, r]``; overwritten with the factors of the next table.
+        step: ``[2, r]``.
+    """
+    where, now, by = where.reshape(-1), first.reshape(-1), step.reshape(-1)
+    read = tables.new_empty((tables.shape[0], where.shape[0]))
+    for table, row in zip(tables.unbind(), read.unbind(), strict=True):
+        torch.index_select(table, 0, where, out=row)
+        row.mul_(now)
+        now.mul_(by)
+    first.copy_(now.view(first.shape))
+    result.addmm_(part, read.view(part.shape[1], -1))
+
+
+class PairFamily(NamedTuple):
+    """All comparisons of one decision between left and right items.
+
+    Args:
+        pairs: Which items are compared with which.
+        rows: Whose counts the metric takes: those of the ``left`` or of the ``right`` items, or
+            the ``total``.
+        shape: The shape of these counts; the items of ``pairs`` stand in one axis.
+        both_ways: Whether it takes those of the items on the other side as well.
+    """
+
+    pairs: Pairs
+    rows: str
+    shape: tuple[int, ...]
+    both_ways: bool = False
+
+
+class RelaxedPairs(NamedTuple):
+    """How the comparisons of a family of pairs are relaxed.
+
+    Args:
+        relax: The step relaxation, such as ``sigmoid_step``.
+        powers: ``powers(name, double)`` gives it as a sum of exponentials; ``None``: it is none.
+        temperature: Positive; in the units of the (squashed) scores.
+        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
+    """
+
+    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]]
+    powers: Callable[[str, bool], tuple[float, ...]] | None
+    temperature: Tensor | float
+    squash: str
+
+
+def squashed_pairs(pairs: Pairs, squash: str) -> Pairs:
+    """The pairs with scores as they are compared."""
+    if squash == "sigmoid":
+        pairs = pairs._replace(left=pairs.left.sigmoid(), right=pairs.right.sigmoid())
+    left, right = pairs.left_group, pairs.right_group
+    readable = not torch.compiler.is_compiling() and pairs.left.device.type == "cpu"
+    if not readable or left is None or right is None or not left.numel() or not right.numel():
+        return pairs
+    first = left.reshape(-1)[:1]
+    if bool((left == first).all()) and (right is left or bool((right == first).all())):
+        return pairs._replace(left_group=None, right_group=None)  # all of one group
+    return pairs
+
+
+def padded_powers(relaxed: RelaxedPairs, names: tuple[str, ...], like: Tensor) -> Tensor:
+    """Coefficients of several functions of a step: ``[names, K]``.
+
+    They are float64, since they alternate, and float32 would lose digits.
+    """
+    assert relaxed.powers is not None
+    found = [relaxed.powers(name, like.dtype == torch.float64) for name in names]
+    longest = max(len(one) for one in found)
+    rows = [[*one, *([0.0] * (longest - len(one)))] for one in found]
+    return torch.tensor(rows, dtype=torch.float64, device=like.device)
+
+
+class FlippedPairs(NamedTuple):
+    """One pair of some family for each of t anchors.
+
+    Args:
+        family: ``[t]``, the number of its family.
+        left: ``[t]``, flat positions of the left items.
+        right: ``[t]``, of the right items.
+    """
+
+    family: Tensor
+    left: Tensor
+    right: Tensor
+
+
+def rows_won(family: PairFamily, order: PairOrder) -> Tensor:
+    """How many comparisons of each row are won: ``[R]``, int64."""
+    if family.rows == "total":
+        return pairs_won(order).sum().reshape(1)
+    counts = pairs_won(order) if family.rows == "left" else pairs_won_against(order)
+    return counts.reshape(-1)
+
+
+def rows_stored(family: PairFamily, order: PairOrder) -> Tensor:
+    """How many comparisons each row has: ``[R]``, int64."""
+    if family.rows == "total":
+        return pairs_stored(order).sum().reshape(1)
+    counts = pairs_stored(order) if family.rows == "left" else pairs_stored_against(order)
+    return counts.reshape(-1)
+
+
+def wide_random_below(words: Tensor, bound: Tensor) -> Tensor:
+    """Whole numbers in ``[0, bound)``, also for bounds beyond 32 bits: ``[t, 2] -> [t]``."""
+    uniform = (words[:, 0].double() + words[:, 1].double() / 2**32) / 2**32
+    return (uniform * bound).long().clamp_max((bound - 1).clamp_min(0))
+
+
+def pick_pairs(
+    orders: tuple[PairOrder, ...], words: Tensor, counts: Tensor, lost: bool
+) -> FlippedPairs:
+    """Pairs drawn evenly from those of all families, or from those that are lost.
+
+    Args:
+        orders: Of the families.
+        words: ``[t, 2]``, random.
+        counts: ``[families]``, how many pairs there are to draw from in each.
+        lost: Whether only lost pairs are among them.
+
+    Returns:
+        Of nothing to draw from, pair 0 of the first family.
+    """
+    ranks = wide_random_below(words, counts.sum())
+    ends = counts.cumsum(0)
+    number = torch.searchsorted(ends, ranks, right=True).clamp_max(len(orders) - 1)
+    left, right = torch.zeros_like(ranks), torch.zeros_like(ranks)
+    for place, order in enumerate(orders):
+        if not order.left.at.shape[0] or not order.right.at.shape[0]:
+            continue
+        own = number == place
+        local = torch.where(own, ranks - (ends[place] - counts[place]), 0)
+        find = lost_pair_at if lost else stored_pair_at
+        i, j = find(order, local)
+        left, right = torch.where(own, i, left), torch.where(own, j, right)
+    return FlippedPairs(number, left, right)
+
+
+def pairs_won_at(pairs: Pairs, left: Tensor, right: Tensor) -> Tensor:
+    """Whether single pairs are won: ``[t]``, bool."""
+    x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
+    ours, theirs = left % pairs.left.shape[-1], right % pairs.right.shape[-1]
+    tie = {
+        "won": torch.ones_like(ours, dtype=torch.bool),
+        "lost": torch.zeros_like(ours, dtype=torch.bool),
+        "first": ours < theirs,
+        "last": ours > theirs,
+    }[pairs.tie]
+    return (x > y) | ((x == y) & tie)
+
+
+def fair_counts(words: Tensor, stored: Tensor) -> Tensor:
+    """How many of each row's bits are 1 if all are fair: ``[..., R]``, int64.
+
+    Up to 32 bits they are the ones of a random word. Of more, the binomial distribution is taken
+    for the normal one, rounded; its skewness is 0, so that they differ by less than 1 / (8 n).
+
+    Args:
+        words: ``[..., R, 3]``, random.
+        stored: ``[R]``, how many bits each row has.
+    """
+    kept = (1 << stored.clamp(0, 32)) - 1
+    few = count_ones(words[..., 0] & kept)
+    uniform = (words[..., 1:].double() + 0.5) / 2**32
+    normal = (-2 * uniform[..., 0].log()).sqrt() * (2 * torch.pi * uniform[..., 1]).cos()
+    size = stored.double()
+    many = (size / 2 + size.sqrt() / 2 * normal).round().long()
+    return torch.where(stored <= 32, few, many.clamp_min(0).minimum(stored))
+
+
+def flipped_counts(
+    families: tuple[PairFamily, ...],
+    before: Tensor,
+    flips: FlippedPairs,
+    gains: Tensor,
+) -> Tensor:
+    """Row counts after one flip each: ``[t, R]``.
+
+    Args:
+        families: The comparisons.
+        before: ``[R]`` or ``[t, R]``, counts before the flips.
+        flips: The pairs that flip.
+        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+    """
+    result = before.expand(gains.shape[0], before.shape[-1]).clone()
+    start = 0
+    for place, family in enumerate(families):
+        size = 1
+        for length in family.shape:
+            size *= length
+        item = flips.left if family.rows == "left" else flips.right
+        if family.rows == "total":
+            item = torch.zeros_like(item)
+        if size:
+            own = flips.family == place
+            at = torch.where(own, item, 0) + start
+            result.scatter_add_(-1, at.unsqueeze(-1), torch.where(own, gains, 0).unsqueeze(-1))
+        start += size
+    return result
+
+
+def random_counts(stored: Tensor, seed: Tensor, step: Tensor, number: int) -> Tensor:
+    """Row counts of one configuration of fair bits: ``[R]``.
+
+    Args:
+        stored: ``[R]``, how many comparisons each row has.
+        seed: Scalar int64.
+        step: Scalar int64.
+        number: Which configuration of the step.
+    """
+    size = stored.shape[0]
+    # other words than those of the flips, and others for every configuration
+    words = random_words(seed ^ (0xBAD + number * 0x9E37), step, 3 * size)
+    return fair_counts(words.reshape(size, 3), stored)
+
+
+def interpolate_pairs(
+    families: tuple[PairFamily, ...],
+    metric: Callable[[Tensor], Tensor],
+    relaxed: RelaxedPairs,
+    seed: Tensor,
+    step: Tensor,
+    good: int = 16,
+    bad: int = 16,
+    nearby: int = 16,
+    power: float = 1.0,
+    gradient: str = "exact",
+) -> Tensor:
+    r"""The interpolated metric of pairs, differentiable in the scores.
+
+    It is ``interpolate_idw`` with ``bits = expected``, where all comparisons won are best.
+    Distances are sums over all pairs of functions of a comparison, and so is the gradient; both
+    come from the order of the scores. Anchors are one flipped pair, or row counts of fair bits.
+
+    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10.
+
+    Args:
+        families: The comparisons, all of them of pairs.
+        metric: The metric of row counts, ``[t, R] -> [t]``.
+        relaxed: How the comparisons are relaxed; by a sum of exponentials.
+        seed: Scalar int64.
+        step: Scalar int64; anchors are drawn anew for every step.
+        good: Anchors one flip away from the best.
+        bad: Anchors of fair random bits, whose distance is the mean over the bits.
+        nearby: Anchors that correct one wrong bit of the current configuration.
+        power: Shepard's power.
+        gradient: ``exact``, ``published`` or ``attract``.
+
+    Returns:
+        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
+        gradient.
+    """
+    with torch.no_grad():
+        sorted_ = tuple(order_pairs(squashed_pairs(f.pairs, "none")) for f in families)
+        there = stand_of_pairs(families, sorted_, relaxed)
+        words = random_words(seed, step, 2 * (good + nearby)).reshape(-1, 2)
+        flips_good = pick_pairs(sorted_, words[:good], there.stored, lost=False)
+        lost = there.stored - there.won
+        near = (
+            pick_pairs(sorted_, words[good:], lost, lost=True),
+            pick_pairs(sorted_, words[good:], there.stored, lost=False),
+        )
+        some = lost.sum() > 0  # if nothing is wrong, a nearby anchor flips any pair
+        flips_near = FlippedPairs(*(torch.where(some, a, b) for a, b in zip(*near, strict=True)))
+        singles = [single_pairs(families, flips, relaxed) for flips in (flips_good, flips_near)]
+        squared = distances_of_pairs(there, singles, bad)
+    metrics = metrics_of_pairs(
+        families, sorted_, metric, (flips_good, flips_near), singles[1].won, bad, (seed, step)
+    )
+    with torch.no_grad():
+        value, pulls, shares = idw_weights(squared, metrics.double(), power, gradient)
+        to_best, to_good, to_near, to_bad = torch.split(pulls, [1, good, nearby, bad])
+        kernel = slope_kernel(relaxed, there, to_best.sum() + to_good.sum(), pulls.sum(), to_bad)
+        exists = there.stored.sum() > 0
+        along_good = to_good * singles[0].slope * exists
+        along_near = to_near * torch.where(singles[1].won, 1, -1) * singles[1].slope * exists
+        slopes: list[Tensor] = []
+        for place, order in enumerate(there.orders):
+            by_left = pair_sums_right(order, kernel, relaxed.temperature).squeeze(0)
+            by_right = -pair_sums_left(order, kernel, relaxed.temperature).squeeze(0)
+            for flips, along in ((flips_good, along_good), (flips_near, along_near)):
+                own = flips.family == place
+                change = torch.where(own, along, 0).to(by_left.dtype)
+                by_left = added_at(by_left, torch.where(own, flips.left, 0), change)
+                by_right = added_at(by_right, torch.where(own, flips.right, 0), -change)
+            slopes += [by_left, by_right]
+    compared = [squashed_pairs(family.pairs, relaxed.squash) for family in families]
+    sides = tuple(side for pairs in compared for side in (pairs.left, pairs.right))
+    result = attach_slopes(sides, value.to(sides[0].dtype), *slopes)
+    if metrics.requires_grad:  # the metric has continuous parts besides its decisions
+        result = result + shares.to(metrics.dtype).dot(metrics - metrics.detach())
+    return result
+
+
+def many_pairs(families: tuple[PairFamily, ...]) -> bool:
+    """Whether sorting the pairs is faster than writing them out; see benchmarks/crossover.py."""
+    places = 0
+    for family in families:
+        places += family.pairs.left.numel() * family.pairs.right.shape[-1]
+    return places > 2**18
+
+
+def added_at(values: Tensor, at: Tensor, change: Tensor) -> Tensor:
+    """``values`` with ``change`` added at flat positions; of no values, nothing is."""
+    if values.numel() == 0:
+        return values
+    return values.reshape(-1).index_add(0, at, change).reshape(values.shape)
+
+
+class PairStand(NamedTuple):
+    """Where the current scores stand among the configurations.
+
+    Args:
+        orders: Of each family, by scores as they are compared.
+        stored: ``[families]``, int64: how many pairs each has.
+        won: ``[families]``, int64: how many of them are won.
+        tail: The sum of all tails, float64.
+        squared_tail: That of their squares: the squared distance from the current configuration.
+        lost_tail: That of the tails of lost pairs.
+    """
+
+    orders: tuple[PairOrder, ...]
+    stored: Tensor
+    won: Tensor
+    tail: Tensor
+    squared_tail: Tensor
+    lost_tail: Tensor
+
+
+def stand_of_pairs(
+    families: tuple[PairFamily, ...], sorted_: tuple[PairOrder, ...], relaxed: RelaxedPairs
+) -> PairStand:
+    """Counts and sums over all pairs of all families."""
+    like = families[0].pairs.left
+    tail, squared = padded_powers(relaxed, ("tail", "tail_squared"), like)
+    none = torch.zeros(3, dtype=torch.float64, device=like.device)
+    nothing = torch.zeros_like(tail)
+    kernel = Kernel(
+        none, torch.stack([tail, squared, nothing]), none, torch.stack([tail, squared, tail])
+    )
+    orders = tuple(squashed_order(order, relaxed.squash) for order in sorted_)
+    totals = torch.zeros(3, dtype=torch.float64, device=like.device)
+    for order in orders:
+        sums = pair_sums_right(order, kernel, relaxed.temperature)
+        totals = totals + sums.double().flatten(1).sum(-1)
+    return PairStand(
+        orders,
+        torch.stack([pairs_stored(order).sum() for order in sorted_]),
+        torch.stack([pairs_won(order).sum() for order in sorted_]),
+        *totals.unbind(0),
+    )
+
+
+def squashed_order(order: PairOrder, squash: str) -> PairOrder:
+    """The same order with scores as they are compared: squashing keeps it, and who wins ties."""
+    if squash != "sigmoid":
+        return order
+    left, right = (side._replace(scores=side.scores.sigmoid()) for side in order)
+    return PairOrder(left, right)
+
+
+class SinglePairs(NamedTuple):
+    """Single pairs: whether each is won, its tail, and its slope; ``[t]``, float64."""
+
+    won: Tensor
+    tail: Tensor
+    slope: Tensor
+
+
+def single_pairs(
+    families: tuple[PairFamily, ...], flips: FlippedPairs, relaxed: RelaxedPairs
+) -> SinglePairs:
+    """What the pairs that anchors flip are now."""
+    won = torch.zeros_like(flips.family, dtype=torch.bool)
+    margin = torch.zeros_like(flips.family, dtype=torch.float64)
+    for place, family in enumerate(families):
+        if not family.pairs.left.numel() or not family.pairs.right.numel():
+            continue
+        own = flips.family == place
+        left, right = torch.where(own, flips.left, 0), torch.where(own, flips.right, 0)
+        won = torch.where(own, pairs_won_at(family.pairs, left, right), won)
+        pairs = squashed_pairs(family.pairs, relaxed.squash)
+        x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
+        margin = torch.where(own, (x - y).abs().double(), margin)
+    return SinglePairs(won, *relaxed.relax(margin, relaxed.temperature))
+
+
+def distances_of_pairs(there: PairStand, singles: list[SinglePairs], bad: int) -> Tensor:
+    """Squared distances from the relaxed binaries to all anchors, best, good, nearby and bad."""
+    total, lost = there.stored.sum(), (there.stored - there.won).sum()
+    best = there.squared_tail + lost - 2 * there.lost_tail
+    good, near = singles
+    excess = 1 - 2 * good.tail
+    fair = there.squared_tail + (total - 2 * there.tail) / 2
+    return torch.cat(
+        [
+            best.reshape(1),
+            best + torch.where(good.won, excess, -excess),
+            there.squared_tail + 1 - 2 * near.tail,
+            fair.expand(bad),
+        ]
+    )
+
+
+def metrics_of_pairs(
+    families: tuple[PairFamily, ...],
+    sorted_: tuple[PairOrder, ...],
+    metric: Callable[[Tensor], Tensor],
+    flips: tuple[FlippedPairs, FlippedPairs],
+    near_won: Tensor,
+    bad: int,
+    numbers: tuple[Tensor, Tensor],
+) -> Tensor:
+    """The metric at all anchors, some at a time: row counts of all might fill the memory."""
+    with torch.no_grad():
+        both = list(zip(families, sorted_, strict=True))
+        stored = torch.cat([rows_stored(family, order) for family, order in both])
+        now = torch.cat([rows_won(family, order) for family, order in both])
+        exists = (stored.sum() > 0).long()
+        loses = -exists.expand(flips[0].left.shape[0])
+        gains = torch.where(near_won, -exists, exists)
+    at_once = max(1, 2**22 // max(stored.shape[0], 1))
+    found = [metric(stored.unsqueeze(0))]
+    for before, flipped, gain in ((stored, flips[0], loses), (now, flips[1], gains)):
+        for start in range(0, gain.shape[0], at_once):
+            here = slice(start, start + at_once)
+            part = FlippedPairs(*(value[here] for value in flipped))
+            with torch.no_grad():
+                rows = flipped_counts(families, before, part, gain[here])
+            found.append(metric(rows))
+    for start in range(0, bad, at_once):
+        with torch.no_grad():
+            numbered = range(start, min(start + at_once, bad))
+            rows = torch.stack([random_counts(stored, *numbers, k) for k in numbered])
+        found.append(metric(rows))
+    return torch.cat(found)
+
+
+def slope_kernel(
+    relaxed: RelaxedPairs, there: PairStand, to_best: Tensor, pulls: Tensor, to_bad: Tensor
+) -> Kernel:
+    """The derivative of the interpolated metric by a comparison, but for pairs that anchors flip.
+
+    With s the slope and t the tail: (B / 2 - P t) s where the pair is won, (P t - A - B / 2) s
+    where it is lost; A, B and P are the pulls of best and good anchors, of bad ones, and of all.
+    """
+    like = there.orders[0].left
+    name = torch.empty(0, dtype=like.dtype, device=like.scores.device)
+    slope, tail_slope = padded_powers(relaxed, ("slope", "tail_slope"), name)
+    slope, tail_slope = slope / relaxed.temperature, tail_slope / relaxed.temperature
+    half = to_bad.sum() / 2
+    won = half * slope - pulls * tail_slope
+    lost = pulls * tail_slope - (to_best + half) * slope
+    none = torch.zeros(1, dtype=torch.float64, device=slope.device)
+    return Kernel(none, won.unsqueeze(0), none, lost.unsqueeze(0))

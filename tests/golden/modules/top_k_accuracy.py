@@ -36,7 +36,7 @@ Its stages:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -187,7 +187,7 @@ class TopKAccuracy(nn.Module):
         )
 
     def metric_of_rows(
-        self, rows: Tensor, families: tuple[Family, ...], scores: Tensor, label: Tensor
+        self, rows: Tensor, families: tuple[Counted, ...], scores: Tensor, label: Tensor
     ) -> Tensor:
         """Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."""
         p = scores.shape[1]
@@ -350,10 +350,20 @@ class Family(NamedTuple):
     mirrored: bool
     both_ways: bool = False
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of its counts."""
+        return tuple(self.stored.shape[: self.stored.ndim - self.columns])
 
-def row_shape(family: Family) -> tuple[int, ...]:
-    """The shape of the counts of a family."""
-    return tuple(family.stored.shape[: family.stored.ndim - family.columns])
+
+class Counted(Protocol):
+    """A family as the metric sees it: the shape of its counts, and whether it has them twice."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def both_ways(self) -> bool: ...
 
 
 def layout(family: Family) -> tuple[int, int]:
@@ -416,14 +426,14 @@ def row_counts(family: Family, binaries: Tensor) -> Tensor:
     return wins
 
 
-def split_rows(families: tuple[Family, ...], rows: Tensor) -> list[Tensor]:
+def split_rows(families: tuple[Counted, ...], rows: Tensor) -> list[Tensor]:
     """The counts of each family, in its own shape: ``[..., R] -> [..., *rows]`` for each.
 
     A family that is counted both ways gives two: of its rows, and of its columns.
     """
     parts, start = [], 0
     for family in families:
-        shape = row_shape(family)
+        shape = family.shape
         size = 1
         for length in shape:
             size *= length

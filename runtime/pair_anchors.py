@@ -1,0 +1,163 @@
+"""Anchors among the configurations of sorted pairs, by row counts: no bit is written out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lossc.runtime.counter import count_ones, random_words
+from lossc.runtime.pair_counts import PairFamily
+from lossc.runtime.pair_numbers import (
+    lost_pair_at,
+    pairs_stored,
+    pairs_stored_against,
+    pairs_won,
+    pairs_won_against,
+    stored_pair_at,
+)
+from lossc.runtime.pairs import PairOrder, Pairs
+
+
+class FlippedPairs(NamedTuple):
+    """One pair of some family for each of t anchors.
+
+    Args:
+        family: ``[t]``, the number of its family.
+        left: ``[t]``, flat positions of the left items.
+        right: ``[t]``, of the right items.
+    """
+
+    family: Tensor
+    left: Tensor
+    right: Tensor
+
+
+def rows_won(family: PairFamily, order: PairOrder) -> Tensor:
+    """How many comparisons of each row are won: ``[R]``, int64."""
+    if family.rows == "total":
+        return pairs_won(order).sum().reshape(1)
+    counts = pairs_won(order) if family.rows == "left" else pairs_won_against(order)
+    return counts.reshape(-1)
+
+
+def rows_stored(family: PairFamily, order: PairOrder) -> Tensor:
+    """How many comparisons each row has: ``[R]``, int64."""
+    if family.rows == "total":
+        return pairs_stored(order).sum().reshape(1)
+    counts = pairs_stored(order) if family.rows == "left" else pairs_stored_against(order)
+    return counts.reshape(-1)
+
+
+def wide_random_below(words: Tensor, bound: Tensor) -> Tensor:
+    """Whole numbers in ``[0, bound)``, also for bounds beyond 32 bits: ``[t, 2] -> [t]``."""
+    uniform = (words[:, 0].double() + words[:, 1].double() / 2**32) / 2**32
+    return (uniform * bound).long().clamp_max((bound - 1).clamp_min(0))
+
+
+def pick_pairs(
+    orders: tuple[PairOrder, ...], words: Tensor, counts: Tensor, lost: bool
+) -> FlippedPairs:
+    """Pairs drawn evenly from those of all families, or from those that are lost.
+
+    Args:
+        orders: Of the families.
+        words: ``[t, 2]``, random.
+        counts: ``[families]``, how many pairs there are to draw from in each.
+        lost: Whether only lost pairs are among them.
+
+    Returns:
+        Of nothing to draw from, pair 0 of the first family.
+    """
+    ranks = wide_random_below(words, counts.sum())
+    ends = counts.cumsum(0)
+    number = torch.searchsorted(ends, ranks, right=True).clamp_max(len(orders) - 1)
+    left, right = torch.zeros_like(ranks), torch.zeros_like(ranks)
+    for place, order in enumerate(orders):
+        if not order.left.at.shape[0] or not order.right.at.shape[0]:
+            continue
+        own = number == place
+        local = torch.where(own, ranks - (ends[place] - counts[place]), 0)
+        find = lost_pair_at if lost else stored_pair_at
+        i, j = find(order, local)
+        left, right = torch.where(own, i, left), torch.where(own, j, right)
+    return FlippedPairs(number, left, right)
+
+
+def pairs_won_at(pairs: Pairs, left: Tensor, right: Tensor) -> Tensor:
+    """Whether single pairs are won: ``[t]``, bool."""
+    x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
+    ours, theirs = left % pairs.left.shape[-1], right % pairs.right.shape[-1]
+    tie = {
+        "won": torch.ones_like(ours, dtype=torch.bool),
+        "lost": torch.zeros_like(ours, dtype=torch.bool),
+        "first": ours < theirs,
+        "last": ours > theirs,
+    }[pairs.tie]
+    return (x > y) | ((x == y) & tie)
+
+
+def fair_counts(words: Tensor, stored: Tensor) -> Tensor:
+    """How many of each row's bits are 1 if all are fair: ``[..., R]``, int64.
+
+    Up to 32 bits they are the ones of a random word. Of more, the binomial distribution is taken
+    for the normal one, rounded; its skewness is 0, so that they differ by less than 1 / (8 n).
+
+    Args:
+        words: ``[..., R, 3]``, random.
+        stored: ``[R]``, how many bits each row has.
+    """
+    kept = (1 << stored.clamp(0, 32)) - 1
+    few = count_ones(words[..., 0] & kept)
+    uniform = (words[..., 1:].double() + 0.5) / 2**32
+    normal = (-2 * uniform[..., 0].log()).sqrt() * (2 * torch.pi * uniform[..., 1]).cos()
+    size = stored.double()
+    many = (size / 2 + size.sqrt() / 2 * normal).round().long()
+    return torch.where(stored <= 32, few, many.clamp_min(0).minimum(stored))
+
+
+def flipped_counts(
+    families: tuple[PairFamily, ...],
+    before: Tensor,
+    flips: FlippedPairs,
+    gains: Tensor,
+) -> Tensor:
+    """Row counts after one flip each: ``[t, R]``.
+
+    Args:
+        families: The comparisons.
+        before: ``[R]`` or ``[t, R]``, counts before the flips.
+        flips: The pairs that flip.
+        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+    """
+    result = before.expand(gains.shape[0], before.shape[-1]).clone()
+    start = 0
+    for place, family in enumerate(families):
+        size = 1
+        for length in family.shape:
+            size *= length
+        item = flips.left if family.rows == "left" else flips.right
+        if family.rows == "total":
+            item = torch.zeros_like(item)
+        if size:
+            own = flips.family == place
+            at = torch.where(own, item, 0) + start
+            result.scatter_add_(-1, at.unsqueeze(-1), torch.where(own, gains, 0).unsqueeze(-1))
+        start += size
+    return result
+
+
+def random_counts(stored: Tensor, seed: Tensor, step: Tensor, number: int) -> Tensor:
+    """Row counts of one configuration of fair bits: ``[R]``.
+
+    Args:
+        stored: ``[R]``, how many comparisons each row has.
+        seed: Scalar int64.
+        step: Scalar int64.
+        number: Which configuration of the step.
+    """
+    size = stored.shape[0]
+    # other words than those of the flips, and others for every configuration
+    words = random_words(seed ^ (0xBAD + number * 0x9E37), step, 3 * size)
+    return fair_counts(words.reshape(size, 3), stored)

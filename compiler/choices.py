@@ -16,6 +16,7 @@ class Choice:
         low: The least number.
         closed: Whether ``low`` itself is allowed.
         whole: Whether only whole numbers are.
+        words: Words that it takes in place of a number.
     """
 
     default: int | float | str
@@ -23,6 +24,7 @@ class Choice:
     low: float = 0.0
     closed: bool = False
     whole: bool = False
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ INTERPOLATIONS: Mapping[str, Interpolation] = {
 }
 
 OPTIONS: Mapping[str, Choice] = {
-    "temperature": Choice(1.0),
+    "temperature": Choice(1.0, words=("auto",)),
     "squash": Choice("none", ("none", "sigmoid")),
     "good": Choice(16, low=0, closed=True, whole=True),
     "bad": Choice(16, low=0, closed=True, whole=True),
@@ -103,5 +105,7 @@ COMPILE_TIME: Mapping[str, Choice] = {
     "tnorm": Choice("product", ("godel", "product", "lukasiewicz")),
     "transform": Choice("none", ("none", "log")),
     "gather": Choice("none", ("none", "batch")),
+    "memory": Choice("none", ("none", "queue")),
+    "size": Choice(1024, low=1, closed=True, whole=True),
 }
 ALL_OPTIONS: Mapping[str, Choice] = {**OPTIONS, **COMPILE_TIME}

@@ -231,6 +231,7 @@ def compile_spec(
     validate: bool = True,
     folders: Folders = (),
     gather: str | None = None,
+    memory: Given = None,
 ) -> CompiledLoss:
     """Compiles a spec.
 
@@ -248,6 +249,8 @@ def compile_spec(
         folders: Where names are looked up before the bundled library.
         gather: ``"batch"``: under ``torch.distributed`` the loss is that of the batch of all
             processes, equal on each; ``"none"``: of the own batch.
+        memory: ``"queue(size=1024)"`` keeps the last scores and targets of former batches beside
+            a small one; ``"none"`` does not.
 
     Returns:
         The compiled loss; it has been tried on random and adversarial batches, on which a
@@ -271,8 +274,11 @@ def compile_spec(
         "seed": seed_number(seed),
         "validate": validate,
         "gather": gather,
+        "memory": memory,
     }
-    surrogate = plan_surrogate(graph.spec, step, interpolation, squash, transform, seed, gather)
+    surrogate = plan_surrogate(
+        graph.spec, step, interpolation, squash, transform, seed, gather, memory
+    )
     if graph.goal == "loss":
         return tried_on_data(CompiledLoss(graph, make_plan(graph), None, options))
     published = surrogate.published_consistency

@@ -43,7 +43,9 @@ class SurrogatePlan:
     @property
     def run_time(self) -> tuple[str, ...]:
         """The options that the loss takes as arguments."""
-        shared = () if self.interpolation == "perturbed" else STEP_OPTIONS
+        shared: tuple[str, ...] = () if self.interpolation == "perturbed" else STEP_OPTIONS
+        if self.follows_scores:
+            shared = tuple(name for name in shared if name != "temperature")
         return (*shared, *self.method.run_time)
 
     @property
@@ -62,12 +64,23 @@ class SurrogatePlan:
         return str(self.options["transform"])
 
     @property
+    def follows_scores(self) -> bool:
+        """Whether the temperature is set from the spread of the scores."""
+        return self.options["temperature"] == "auto"
+
+    @property
+    def remembers(self) -> int:
+        """How many items of former batches stand beside the current one."""
+        return int(self.options["size"]) if self.options["memory"] == "queue" else 0
+
+    @property
     def gathers(self) -> bool:
         """Whether the loss is that of the batch of all processes."""
         return self.options["gather"] == "batch"
 
     def __str__(self) -> str:
-        own = (*self.run_time, *self.method.compile_time, "transform", "gather")
+        warm = () if self.interpolation == "perturbed" else ("temperature",)
+        own = (*self.run_time, *warm, *self.method.compile_time, "transform", "gather", "memory")
         shown = {
             k: v
             for k, v in self.options.items()
@@ -86,6 +99,7 @@ def plan_surrogate(
     transform: str | None = None,
     seed: int = 0,
     gather: str | None = None,
+    memory: Given = None,
 ) -> SurrogatePlan:
     """The surrogate of a spec with the caller's choices on top.
 
@@ -109,6 +123,7 @@ def plan_surrogate(
         ("squash", squash),
         ("transform", transform),
         ("gather", gather),
+        ("memory", memory),
     ):
         if given is not None:
             said[slot] = _option(slot, given)
@@ -167,8 +182,18 @@ def _apply(
     if slot in ("squash", "best", "transform", "gather"):
         _set(option, slot, option.name, values, errors)
         return
+    if slot == "memory":
+        _set(option, slot, option.name, values, errors)
+        for key, value in option.arguments:
+            if key == "size" and option.name == "queue":
+                _set(option, key, value, values, errors)
+            else:
+                message = f"{option.name} has no option '{key}'"
+                known = ["size"] if option.name == "queue" else []
+                errors.append(Diagnostic(option.span, "bad-option", message, one_of(known)))
+        return
     if slot not in tables:
-        known = [*tables, "squash", "best", "transform", "gather"]
+        known = [*tables, "squash", "best", "transform", "gather", "memory"]
         message = f"there is no surrogate slot '{slot}'"
         errors.append(
             Diagnostic(option.span, "bad-option", message, one_of(known), closest(slot, known))
@@ -237,6 +262,9 @@ def _set(
             )
             return
         values[key] = str(value)
+        return
+    if isinstance(value, str) and value in choice.words:
+        values[key] = value
         return
     if isinstance(value, (str, bool)) or not isinstance(value, (int, float)):
         errors.append(Diagnostic(option.span, "bad-option", f"{key} takes a number, not {value!r}"))

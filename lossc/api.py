@@ -30,6 +30,7 @@ def loss(
     validate: bool = True,
     folders: Folders = (),
     gather: str | None = None,
+    memory: Choice = None,
 ) -> nn.Module:
     """The differentiable loss of a spec, ready to be called in a training loop.
 
@@ -46,6 +47,8 @@ def loss(
             the environment variable ``LOSSC_SPECS``, and the bundled library.
         gather: ``"batch"``: where several processes train together, the loss of the batch of all of
             them, on each; a metric of sets, such as average precision, is no mean over processes.
+        memory: ``"queue(size=1024)"``: in training, the last scores and targets of former batches
+            stand beside the current one, without gradient.
 
     Returns:
         A module that takes the spec's inputs in their order, or by name, and returns a scalar.
@@ -65,6 +68,7 @@ def loss(
         validate=validate,
         folders=folders,
         gather=gather,
+        memory=memory,
     ).loss()
 
 
@@ -80,6 +84,7 @@ def compile(
     validate: bool = True,
     folders: Folders = (),
     gather: str | None = None,
+    memory: Choice = None,
 ) -> CompiledLoss:
     """The compiled spec: its stages, its metric, its loss, and the loss's source.
 
@@ -100,4 +105,5 @@ def compile(
         validate=validate,
         folders=folders,
         gather=gather,
+        memory=memory,
     )

@@ -1,4 +1,4 @@
-"""The command line: ``lossc compile | check | explain | list | new | fmt | schema | train``."""
+"""The command line: ``lossc COMMAND``, one file of ``lossc.commands`` each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lossc.commands.fmt import fmt
 from lossc.commands.guard import guarded
 from lossc.commands.list import list_all
 from lossc.commands.new import new
+from lossc.commands.report import report
 from lossc.commands.schema import schema
 from lossc.commands.train import train
 
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "new": new,
     "fmt": fmt,
     "schema": schema,
+    "report": report,
     "train": train,
 }
 for name, command in COMMANDS.items():

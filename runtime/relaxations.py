@@ -88,6 +88,30 @@ def straight_through_step(margin: Tensor, temperature: Tensor | float) -> tuple[
     return torch.zeros_like(slope), slope
 
 
+def auto_temperature(scores: tuple[Tensor, ...], squash: str) -> Tensor:
+    """A temperature that follows the scores: their spread, less where more of them are compared.
+
+    It is the standard deviation along the last axis, averaged over the others, divided by the
+    fourth root of that axis's length: of 16 scores one half of the spread, of 10,000 a tenth. It is
+    detached. Equal scores have the temperature 1.
+
+    Args:
+        scores: The live inputs, ``[..., items]``.
+        squash: ``sigmoid`` if they are bounded before they are compared, else ``none``.
+    """
+    spreads = []
+    for value in scores:
+        value = value.detach().unsqueeze(0) if value.ndim < 2 else value.detach().flatten(0, -2)
+        value = value.sigmoid() if squash == "sigmoid" else value
+        value = value.unsqueeze(-1) if value.ndim < 2 else value
+        size = max(value.shape[-1], 1)
+        middle = value.sum(-1, keepdim=True) / size
+        spread = (value - middle).square().sum(-1).div(size).sqrt().sum() / max(value.shape[0], 1)
+        spreads.append(spread / size**0.25)
+    widest = torch.stack(spreads).amax()
+    return torch.where(widest.isfinite() & (widest > 0), widest, 1)
+
+
 def relaxed_bits(won: Tensor, comparisons: Tensor, tail: Tensor, slope: Tensor) -> Tensor:
     """The relaxed binaries as a function of the comparisons.
 

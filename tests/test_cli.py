@@ -95,7 +95,7 @@ def test_help_is_quick():
     assert min(seconds() for _ in range(3)) < 0.4
 
 
-@pytest.mark.parametrize("command", ["compile", "check", "explain", "list", "train"])
+@pytest.mark.parametrize("command", ["compile", "check", "explain", "list", "report", "train"])
 def test_every_command_has_help(command):
     result = run(command, "--help")
     assert result.exit_code == 0

@@ -7,7 +7,7 @@ from lossc.compiler.emit.interpolations.common import Forward, Parts
 from lossc.compiler.emit.interpolations.table import FORWARD
 from lossc.compiler.emit.methods import Methods
 from lossc.compiler.emit.signature import Signature
-from lossc.compiler.emit.text import definition, indented, quoted
+from lossc.compiler.emit.text import definition, indented, quoted, spaced
 from lossc.compiler.plan import Plan
 from lossc.compiler.surrogate import SurrogatePlan
 
@@ -31,6 +31,8 @@ def option_lines(surrogate: SurrogatePlan, made: Forward) -> tuple[list[str], li
                 "check_number", [*checked, "False", *(["True"] if option.whole else [])], "", 0
             )
         body.append(f"self.{name} = {name}")
+    if surrogate.remembers:
+        body.append(f"self.memory = MemoryQueue({surrogate.remembers})")
     if made.random:
         arguments.append(f"seed: int = {surrogate.seed!r}")
         body.append('check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)')
@@ -62,8 +64,9 @@ def forward_lines(
         f'"""{doc}"""',
         *(_gathering(signature) if surrogate.gathers else []),
         prepare_call(signature),
+        *(_remembering(signature) if surrogate.remembers else []),
         "# score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()",
-        *made.body,
+        *spaced(made.body),
         f"return {result}",
     ]
     more = [line for method in made.methods for line in ("", *method)]
@@ -72,16 +75,9 @@ def forward_lines(
 
 def _gathering(signature: Signature) -> list[str]:
     """The statements that join the batches of all processes: the first dim of the scores."""
-    entries = signature.spec.inputs
-    batch = (
-        next(entry for entry in entries if entry.kind.live and entry.kind.dims).kind.dims[0].size
-    )
-    if not isinstance(batch, str):
-        return []  # a fixed number of items is no batch
-    dims = []
-    for entry in entries:
-        sizes = [dim.size for dim in entry.kind.dims]
-        dims.append(str(sizes.index(batch)) if batch in sizes else "None")
+    entries, dims = signature.spec.inputs, _batch_dims(signature)
+    if not dims:
+        return []
     names = list(signature.inputs.values())
     comma = "," if len(names) == 1 else ""
     listed = ", ".join(quoted(entry.name.id) for entry in entries)
@@ -93,6 +89,33 @@ def _gathering(signature: Signature) -> list[str]:
         else:
             lines.append(f"{name} = gathered[{place}]")
     return ["# the batch of all processes, which a loss of sets needs whole", *lines]
+
+
+def _batch_dims(signature: Signature) -> list[str]:
+    """Which dim of each input is the batch: the first of the scores; empty if that is fixed."""
+    entries = signature.spec.inputs
+    batch = (
+        next(entry for entry in entries if entry.kind.live and entry.kind.dims).kind.dims[0].size
+    )
+    if not isinstance(batch, str):
+        return []  # a fixed number of items is no batch
+    dims = []
+    for entry in entries:
+        sizes = [dim.size for dim in entry.kind.dims]
+        dims.append(str(sizes.index(batch)) if batch in sizes else "None")
+    return dims
+
+
+def _remembering(signature: Signature) -> list[str]:
+    """The statements that put former batches behind the current one."""
+    names, dims = list(signature.inputs.values()), _batch_dims(signature)
+    if not dims:
+        return []
+    comma = "," if len(names) == 1 else ""
+    call = [f"({', '.join(names)}{comma})", f"({', '.join(dims)}{comma})"]
+    head = f"{', '.join(names)}{comma} = self.memory.beside"
+    comment = "# behind the batch, the last scores and targets of former ones, without gradient"
+    return [comment, *definition(head, call, "", 0)]
 
 
 def expression_lines(plan: Plan, signature: Signature, methods: Methods) -> list[str]:

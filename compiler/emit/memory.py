@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import inspect
@@ -79,7 +80,7 @@ def equipped(generated: Any, spec: str, rebuild: Callable[..., nn.Module]) -> An
 
     def reduce(self: nn.Module) -> tuple[Any, ...]:
         state = {
-            "state_dict": {name: value.clone() for name, value in self.state_dict().items()},
+            "state_dict": copy.deepcopy(self.state_dict()),
             "training": self.training,
             # params and options as they are now, and what the user added
             "attributes": {k: v for k, v in vars(self).items() if k not in _OWN},

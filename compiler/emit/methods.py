@@ -258,12 +258,25 @@ class Methods(IdealScores, PairFamilies):
             "items", self.signature.plain(), "tuple[tuple[Tensor, Tensor], ...]", doc, body
         )
 
-    def relaxed_metric(self, norm: Norm, step: str, bound: bool = False) -> list[str]:
+    def warming(self) -> str:
+        """The statement that makes the temperature follow the spread of the scores."""
+        live = [
+            self.signature.inputs[entry.name.id]
+            for entry in self.signature.spec.inputs
+            if entry.kind.live
+        ]
+        comma = "," if len(live) == 1 else ""
+        return f"temperature = auto_temperature(({', '.join(live)}{comma}), self.squash)"
+
+    def relaxed_metric(
+        self, norm: Norm, step: str, follows: bool = False, bound: bool = False
+    ) -> list[str]:
         """The metric of relaxed binaries.
 
         Args:
             norm: What and, or, all and any become.
             step: The runtime function that relaxes comparisons of counts.
+            follows: Whether the temperature follows the scores. That of counts is 1 then.
             bound: Whether the result must be a lower bound.
 
         Raises:
@@ -272,16 +285,15 @@ class Methods(IdealScores, PairFamilies):
         root = relaxed(self.plan.root, self.plan.graph.make, norm, self.plan.families, bound)
         verify(root, "relaxed", RELAXED)
         lines: list[str] = []
+        warmth = "1.0" if follows else "self.temperature"
         taken: dict[tuple[object, ...], str] = {}
 
         def special(node: Node) -> Value | None:
             if node.op == "temperature":
-                return Value("self.temperature", (), "real", scalar=True)
+                return Value(warmth, (), "real", scalar=True)
             if node.op == "risen":
                 margin = writer.real(writer.value(node.args[0]))
-                code = writer.call(
-                    "risen", margin.code, str(node.attr("whole")), step, "self.temperature"
-                )
+                code = writer.call("risen", margin.code, str(node.attr("whole")), step, warmth)
                 return Value(code, margin.axes, "real")
             if node.op == "between":
                 base, where = node.args

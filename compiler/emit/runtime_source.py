@@ -11,6 +11,7 @@ from functools import cache
 MODULES = (
     "checks",
     "gathering",
+    "memory",
     "undefined",
     "elements",
     "ordering",

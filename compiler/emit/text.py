@@ -107,3 +107,14 @@ def indented(lines: Iterable[str], indent: int) -> list[str]:
     """Lines moved to the right; empty ones stay empty."""
     pad = " " * indent
     return [pad + line if line else line for line in lines]
+
+
+def spaced(lines: Sequence[str]) -> list[str]:
+    """``lines`` with one blank line before each nested function, and never two together."""
+    result: list[str] = []
+    for line in lines:
+        if line.startswith("def ") and result and result[-1]:
+            result.append("")
+        if line or (result and result[-1]):
+            result.append(line)
+    return result

@@ -313,3 +313,48 @@ def test_modules_need_only_torch_and_travel(interpolation, tmp_path):
     assert torch.equal(alone.eval()(scores, label), expected)
     for other in (copy.deepcopy(loss), pickle.loads(pickle.dumps(loss))):
         assert torch.equal(other(scores, label), expected)
+
+
+@pytest.mark.parametrize("interpolation", ["idw", "substitute", "multilinear", "bound"])
+def test_an_automatic_temperature_makes_a_loss_of_the_scale_of_no_score(interpolation):
+    loss = lossc.loss(
+        "average_precision", step="sigmoid(temperature=auto)", interpolation=interpolation
+    ).eval()
+    score = torch.randn(12, dtype=torch.float64, requires_grad=True)
+    relevant = torch.arange(12) % 3 == 0
+    small, large = loss(score, relevant), loss(1000 * score + 5, relevant)
+    assert_close(small, large)
+    gradients = [torch.autograd.grad(value, score)[0] for value in (small, large)]
+    assert_close(gradients[0], gradients[1], rtol=1e-6, atol=1e-9)
+    assert "temperature=auto" in str(
+        lossc.compile("accuracy", step="sigmoid(temperature=auto)").stages
+    )
+
+
+@pytest.mark.parametrize("temperature", ["1", "auto"])
+@pytest.mark.parametrize(
+    "interpolation",
+    ["idw", *(f"substitute(tnorm={norm})" for norm in NORMS), "multilinear", "bound", "perturbed"],
+)
+def test_modules_of_every_interpolation_are_formatted_and_lint_clean(
+    interpolation, temperature, tmp_path, root
+):
+    import subprocess
+    import sys
+
+    step = f"sigmoid(temperature={temperature})"
+    options = {"interpolation": interpolation, "step": step, "memory": "queue", "gather": "batch"}
+    for name in ("average_precision", "accuracy", "top_k_accuracy", "ndcg", "pckh", "macro_f1"):
+        if interpolation != "bound" or name in BOUNDED:
+            source = compile_spec(name, **options).source()
+            (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    for command in (["format", "--check"], ["check"]):
+        asked = ["ruff", *command, "--no-cache", "--config", str(root / "pyproject.toml"), "."]
+        found = subprocess.run(
+            [sys.executable, "-m", *asked],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == 0, found.stdout

@@ -99,3 +99,23 @@ def test_small_tails_keep_their_digits(name):
         "algebraic": 1 / (2 * (1 + z * z + z * (1 + z * z).sqrt())),
     }[name]
     assert_close(tail.double(), expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("squash", ["none", "sigmoid"])
+def test_an_automatic_temperature_follows_the_spread(squash):
+    generator = torch.Generator().manual_seed(0)
+    score = torch.randn(81, generator=generator, dtype=torch.float64)
+    seen = score.sigmoid() if squash == "sigmoid" else score
+    found = relaxations.auto_temperature((score,), squash)
+    assert_close(found, seen.std(correction=0) / 3)  # 81 ** (1 / 4)
+    table = torch.randn(5, 16, generator=generator, dtype=torch.float64)
+    seen = table.sigmoid() if squash == "sigmoid" else table
+    found = relaxations.auto_temperature((table,), squash)
+    assert_close(found, seen.std(-1, correction=0).mean() / 2)
+    if squash == "none":
+        assert_close(relaxations.auto_temperature((7 * table + 3,), squash), 7 * found)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0), (0, 3), (4, 4)])
+def test_equal_scores_have_the_temperature_1(shape):
+    assert relaxations.auto_temperature((torch.full(shape, 2.5),), "none") == 1

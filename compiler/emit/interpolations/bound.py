@@ -25,6 +25,11 @@ def forward(parts: Parts) -> Forward:
                     hint="choose `interpolation idw`, `substitute` or `multilinear`",
                 )
             )
-    hinges = "hinge_family(family, self.temperature, self.squash)"
-    body = [parts.families, *parts.each_family("relaxed", hinges), *parts.relaxed_value()]
+    hinges = f"hinge_family(family, {parts.temperature}, self.squash)"
+    body = [
+        parts.families,
+        *parts.warming,
+        *parts.each_family("relaxed", hinges),
+        *parts.relaxed_value(),
+    ]
     return Forward(body, [parts.methods.relaxed_metric(NORMS["godel"], "", bound=True)])

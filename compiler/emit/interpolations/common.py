@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from lossc.compiler.emit.methods import Methods
 from lossc.compiler.emit.signature import Signature
-from lossc.compiler.emit.text import definition
+from lossc.compiler.emit.text import definition, indented
 from lossc.compiler.plan import Plan
 from lossc.compiler.surrogate import SurrogatePlan
 
@@ -19,6 +19,16 @@ class Parts:
     surrogate: SurrogatePlan
     signature: Signature
     methods: Methods
+
+    @property
+    def temperature(self) -> str:
+        """The code of the temperature: an option, or what the scores make it."""
+        return "temperature" if self.surrogate.follows_scores else "self.temperature"
+
+    @property
+    def warming(self) -> list[str]:
+        """The statement that sets it, where the scores do."""
+        return [self.methods.warming()] if self.surrogate.follows_scores else []
 
     @property
     def families(self) -> str:
@@ -41,7 +51,9 @@ class Parts:
 
     def call(self, function: str, *arguments: str) -> list[str]:
         """``value = function(...)`` with the run-time options behind ``arguments``."""
-        options = (f"{name}=self.{name}" for name in self.surrogate.run_time)
+        options = [f"{name}=self.{name}" for name in self.surrogate.run_time]
+        if self.surrogate.follows_scores and self.surrogate.interpolation != "perturbed":
+            options.insert(0, "temperature=temperature")
         return [
             f"value = {function}(",
             *(f"    {argument}," for argument in (*arguments, *options)),
@@ -50,10 +62,11 @@ class Parts:
 
     def each_family(self, name: str, call: str) -> list[str]:
         """``name = tuple(call for family in families)``."""
-        line = f"{name} = tuple({call} for family in families)"
-        if len(line) <= 88:
-            return [line]
-        return [f"{name} = tuple(", f"    {call}", "    for family in families", ")"]
+        whole = f"{call} for family in families"
+        if len(name) + len(whole) <= 81:
+            return [f"{name} = tuple({whole})"]
+        inner = [whole] if len(whole) <= 88 else [call, "for family in families"]
+        return [f"{name} = tuple(", *indented(inner, 4), ")"]
 
     def relaxed_value(self) -> list[str]:
         """``value`` from ``relaxed`` binaries, by the method ``relaxed_metric``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lossc.compiler.emit.interpolations.common import Forward, Parts
-from lossc.compiler.emit.text import definition, indented
+from lossc.compiler.emit.text import definition, indented, spaced
 
 
 def forward(parts: Parts) -> Forward:
@@ -20,9 +20,9 @@ def forward(parts: Parts) -> Forward:
         drawn += ["best = draw_best(families, metric, ideal, free, self.seed, step)"]
     step = surrogate.relaxation.function
     call = parts.call("interpolate_idw", "families", "metric", step, "self.seed", "step", *best)
-    written = [parts.families, *parts.metric, *drawn, *call]
+    written = [parts.families, *parts.warming, *parts.metric, *drawn, *call]
     if not _sortable(parts):
-        return Forward([*written[:1], *parts.step, *written[1:]], random=True)
+        return Forward([*parts.step, *written], random=True)
     inputs = list(parts.signature.inputs.values())
     of_pairs = definition("value = self.of_pairs", ["pairs", "step", *inputs], "", 0)
     of_families = definition("value = self.of_families", ["step", *inputs], "", 0)
@@ -52,9 +52,10 @@ def _sortable(parts: Parts) -> bool:
 
 def _of_pairs(parts: Parts) -> list[str]:
     step, names = parts.surrogate.relaxation, parts.signature.arguments
-    options = f"{step.function}, {step.powers}, self.temperature, self.squash"
+    options = f"{step.function}, {step.powers}, {parts.temperature}, self.squash"
     kept = [name for name in parts.surrogate.method.run_time if name != "bits"]
     body = [
+        *parts.warming,
         "",
         "def metric(rows: Tensor) -> Tensor:",
         f"    return self.metric_of_rows(rows, pairs, {names})",
@@ -77,7 +78,7 @@ def _of_pairs(parts: Parts) -> list[str]:
 
 def _of_families(parts: Parts, written: list[str]) -> list[str]:
     body = [line.replace("value = interpolate_idw(", "return interpolate_idw(") for line in written]
-    body.insert(1, "")
+    body = spaced(body)
     arguments = ["step: Tensor", *parts.signature.plain()]
     doc = "The interpolated metric with all comparisons written out: of few."
     return parts.methods.method("of_families", arguments, "Tensor", doc, body)

@@ -12,11 +12,16 @@ def forward(parts: Parts) -> Forward:
     expected = expected_metric(parts.plan)
     if expected is None:
         call = parts.call("expected_by_sampling", "families", "metric", step, "self.seed", "step")
-        return Forward([parts.families, *parts.step, *parts.metric, *call], random=True)
-    relax = f"relaxed_family(family, {step}, self.temperature, self.squash)"
+        return Forward(
+            [parts.families, *parts.warming, *parts.step, *parts.metric, *call], random=True
+        )
+    relax = f"relaxed_family(family, {step}, {parts.temperature}, self.squash)"
     body = [
         parts.families,
-        *parts.each_family("chances", f"read_both_ways(family, {relax}, 0.0)"),
+        *parts.warming,
+        *parts.each_family("bits", relax),
+        "both = zip(families, bits, strict=True)",
+        "chances = tuple(read_both_ways(family, chance, 0.0) for family, chance in both)",
         f"value = self.expected(chances, {parts.signature.arguments})",
     ]
     return Forward(body, [expected], unused=("samples",))

@@ -11,9 +11,11 @@ def forward(parts: Parts) -> Forward:
     live = [signature.inputs[entry.name.id] for entry in signature.spec.inputs if entry.kind.live]
     comma = "," if len(live) == 1 else ""
     scores = f"({', '.join(live)}{comma})"
+    noisy = ", ".join(f"{name}_" for name in live)
+    unpacked = f"({noisy},)" if len(live) == 1 else noisy
     outcome = [
         "def outcome(noisy: tuple[Tensor, ...]) -> Tensor:",
-        f"    {', '.join(f'{name}_' for name in live)}{comma} = noisy",
+        f"    {unpacked} = noisy",
     ]
     names = ", ".join(f"{name}_" if name in live else name for name in signature.inputs.values())
     outcome += [f"    return self.outcome({names})", ""]

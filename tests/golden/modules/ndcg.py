@@ -117,10 +117,11 @@ class Ndcg(nn.Module):
         """The loss: a scalar. In training mode, every call draws new numbers."""
         score, gain, group = self.prepare(score, gain, group)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        families = self.families(score, gain, group)
         step = self.step.clone()
         if self.training:
             self.step.add_(1)
+
+        families = self.families(score, gain, group)
 
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, families, score, gain, group)

@@ -103,10 +103,11 @@ class Precision(nn.Module):
         """The loss: a scalar. In training mode, every call draws new numbers."""
         score, relevant = self.prepare(score, relevant)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        families = self.families(score, relevant)
         step = self.step.clone()
         if self.training:
             self.step.add_(1)
+
+        families = self.families(score, relevant)
 
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, families, score, relevant)

@@ -100,10 +100,11 @@ class ReciprocalRank(nn.Module):
         """The loss: a scalar. In training mode, every call draws new numbers."""
         score, relevant, group = self.prepare(score, relevant, group)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        families = self.families(score, relevant, group)
         step = self.step.clone()
         if self.training:
             self.step.add_(1)
+
+        families = self.families(score, relevant, group)
 
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, families, score, relevant, group)

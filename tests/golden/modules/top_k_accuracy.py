@@ -100,10 +100,11 @@ class TopKAccuracy(nn.Module):
         """The loss: a scalar. In training mode, every call draws new numbers."""
         scores, label = self.prepare(scores, label)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        families = self.families(scores, label)
         step = self.step.clone()
         if self.training:
             self.step.add_(1)
+
+        families = self.families(scores, label)
 
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, families, scores, label)

@@ -1,0 +1,1 @@
+"""What ``lossc report`` measures of a spec's surrogate, and the page that shows it."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lossc.runtime.counter import count_ones, random_words
-from lossc.runtime.pair_counts import PairFamily
+from lossc.runtime.pair_families import PairFamily
 from lossc.runtime.pair_numbers import (
     lost_pair_at,
     pairs_stored,

@@ -20,7 +20,8 @@ from lossc.runtime.pair_anchors import (
     rows_stored,
     rows_won,
 )
-from lossc.runtime.pair_counts import PairFamily, RelaxedPairs, padded_powers, squashed_pairs
+from lossc.runtime.pair_counts import padded_powers
+from lossc.runtime.pair_families import PairFamily, RelaxedPairs, squashed_pairs
 from lossc.runtime.pair_numbers import pairs_stored, pairs_won
 from lossc.runtime.pair_sums import Kernel, pair_sums_left, pair_sums_right
 from lossc.runtime.pairs import PairOrder, order_pairs

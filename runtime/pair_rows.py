@@ -5,14 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from lossc.runtime.checks import check_places
-from lossc.runtime.pair_counts import (
-    PairFamily,
-    RelaxedPairs,
-    bits_of_slice,
-    kept_pairs,
-    squashed_pairs,
-)
+from lossc.runtime.pair_families import PairFamily, RelaxedPairs, squashed_pairs
 from lossc.runtime.pairs import Pairs
+from lossc.runtime.written_pairs import bits_of_slice, kept_pairs
 
 
 def rows_of_pairs(

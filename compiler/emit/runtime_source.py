@@ -30,6 +30,8 @@ MODULES = (
     "pair_numbers",
     "decayed_sums",
     "pair_sums",
+    "pair_families",
+    "written_pairs",
     "pair_counts",
     "pair_rows",
     "pair_anchors",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lossc.compiler.ir.node import Index
@@ -44,8 +43,13 @@ class Form:
         return f"{self.kind} ({self.name}; {self.cost})"
 
 
-def form_of(plan: Plan) -> Form:
-    """The form of a planned spec."""
+def form_of(plan: Plan, sorts: bool = False) -> Form:
+    """The form of a planned spec.
+
+    Args:
+        plan: The spec's.
+        sorts: Whether many pairs of items are sorted rather than compared one by one.
+    """
     if not plan.is_metric:
         return Form(DIFFERENTIABLE, DIFFERENTIABLE, "")
     names = list(dict.fromkeys(_name(row) for row in plan.families))
@@ -54,7 +58,7 @@ def form_of(plan: Plan) -> Form:
         first, second = (row.family for row in plan.families)
         # the same pairs twice, a tie lost and a tie won: #{s_j > s_i} and #{s_j >= s_i}
         name = LO_HI if first.stored is second.stored else FAMILIES
-    return Form(plan.form, name, _cost(plan.families))
+    return Form(plan.form, name, _cost(plan, sorts))
 
 
 def _name(row: RowFamily) -> str:
@@ -75,11 +79,19 @@ def _name(row: RowFamily) -> str:
     return BIPARTITE if row.rows else COUPLED
 
 
-def _cost(families: Iterable[RowFamily]) -> str:
-    """``O(n p^2)``: the places of the largest family."""
-    sizes = {_places(row.axes) for row in families}
+def _cost(plan: Plan, sorts: bool) -> str:
+    """``O(n p^2)``: the places of the largest family; ``O(n log n)`` where pairs are sorted."""
+    sizes, logs = set(), set()
+    for row, pairs in zip(plan.families, plan.pairs, strict=True):
+        if sorts and pairs is not None:
+            sizes.add(_places((*pairs.batch, *pairs.left.items)))
+            logs.add(_product(_places(pairs.left.items)))
+        else:
+            sizes.add(_places(row.axes))
     largest = [one for one in sizes if not any(_within(one, other) for other in sizes - {one})]
-    return " + ".join(f"O({_product(one)})" for one in sorted(largest, key=_product))
+    log = f" log {logs.pop()}" if len(logs) == 1 else ""
+    log = log if " " not in log[5:] else f" log({log[5:]})"
+    return " + ".join(f"O({_product(one)}{log})" for one in sorted(largest, key=_product))
 
 
 def _places(axes: tuple[Index, ...]) -> tuple[tuple[str, int], ...]:

@@ -63,6 +63,13 @@ class Plan:
         return tuple(found)
 
     @property
+    def best_pairs(self) -> bool:
+        """Whether all comparisons are pairs that are best won, so that idw may sort them."""
+        plain = not (self.uses_truth or self.published_consistency)
+        single = not any(row.both_ways or row.family.mirrored for row in self.families)
+        return plain and all(self.pairs) and single
+
+    @property
     def is_metric(self) -> bool:
         return self.graph.goal != "loss"
 

@@ -104,7 +104,18 @@ class Stages:
     @property
     def shape(self) -> Form:
         """What the metric takes of its binaries, and what that costs."""
-        return form_of(self.plan)
+        return form_of(self.plan, self._sorts)
+
+    @property
+    def _sorts(self) -> bool:
+        """Whether many pairs of items are sorted, and not compared one by one."""
+        surrogate = self.surrogate
+        if surrogate is None or not surrogate.relaxation.powers:
+            return False
+        if surrogate.interpolation == "substitute":
+            return any(self.plan.pairs) and not _by_products(self.plan, surrogate)
+        sampled = surrogate.samples_best
+        return surrogate.interpolation == "idw" and self.plan.best_pairs and not sampled
 
     @property
     def best(self) -> str:
@@ -155,6 +166,12 @@ class Stages:
             )
         lines += [f"{name:<11} {value}" for name, value in self.summary().items()]
         return "\n".join(lines)
+
+
+def _by_products(plan: Plan, surrogate: SurrogatePlan) -> bool:
+    """Whether a t-norm is taken over rows of pairs, which writes them out."""
+    literals = (dict(node.attrs).get("literal") for node in topological([plan.root]))
+    return surrogate.interpolation == "substitute" and any(said is not None for said in literals)
 
 
 def tie_rule(row: RowFamily) -> str:

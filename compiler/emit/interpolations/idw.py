@@ -40,14 +40,8 @@ def forward(parts: Parts) -> Forward:
 
 def _sortable(parts: Parts) -> bool:
     """Whether all comparisons are pairs that are best won, of a step that sums up."""
-    plan, surrogate = parts.plan, parts.surrogate
-    plain = not (plan.uses_truth or surrogate.samples_best or plan.published_consistency)
-    return (
-        plain
-        and bool(surrogate.relaxation.powers)
-        and all(plan.pairs)
-        and not any(row.both_ways or row.family.mirrored for row in plan.families)
-    )
+    sampled, step = parts.surrogate.samples_best, parts.surrogate.relaxation
+    return parts.plan.best_pairs and bool(step.powers) and not sampled
 
 
 def _of_pairs(parts: Parts) -> list[str]:

@@ -15,6 +15,7 @@ from lossc.runtime.anchors import (
     random_binaries,
     random_row_counts,
     words_of_bits,
+    words_of_counts,
 )
 from lossc.runtime.counter import random_words
 from lossc.runtime.families import Family, binaries_of, compared
@@ -67,12 +68,12 @@ def interpolate_idw(
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
         gradient.
     """
-    comparisons = torch.cat([compared(family, squash).reshape(-1) for family in families])
-    now = torch.cat([binaries_of(family).reshape(-1) for family in families])
+    comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
+    now = end_to_end([binaries_of(family).reshape(-1) for family in families])
     if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
         return metric(dense_row_counts(families, now)) + comparisons.sum()
     with torch.no_grad():
-        stored = torch.cat([family.stored.reshape(-1) for family in families])
+        stored = end_to_end([family.stored.reshape(-1) for family in families])
         tail, slope = relax(comparisons.detach().abs(), temperature)
         standing = where_we_stand(tail, stored, now, best)
         drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
@@ -85,6 +86,11 @@ def interpolate_idw(
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
         result = result + shares.dot(metrics - metrics.detach())
     return result
+
+
+def end_to_end(parts: list[Tensor]) -> Tensor:
+    """The parts of all families in one; the only one as it is, without a copy."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 class Standing(NamedTuple):
@@ -146,7 +152,7 @@ def sample_anchors(
     """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
     stored, now, wrong, kept, tail, excess = standing
     good, nearby, bad = counts
-    width = words_of_bits(families)
+    width = words_of_bits(families) if drawn else words_of_counts(families)
     words = random_words(seed, step, good + nearby + bad * width)
     flips, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
     # good anchors flip the best configuration anywhere; nearby ones correct a wrong bit, if any

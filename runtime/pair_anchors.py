@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lossc.runtime.counter import count_ones, random_words
+from lossc.runtime.anchors import fair_counts
+from lossc.runtime.counter import random_words
 from lossc.runtime.pair_families import PairFamily
 from lossc.runtime.pair_numbers import (
     lost_pair_at,
@@ -96,25 +97,6 @@ def pairs_won_at(pairs: Pairs, left: Tensor, right: Tensor) -> Tensor:
         "last": ours > theirs,
     }[pairs.tie]
     return (x > y) | ((x == y) & tie)
-
-
-def fair_counts(words: Tensor, stored: Tensor) -> Tensor:
-    """How many of each row's bits are 1 if all are fair: ``[..., R]``, int64.
-
-    Up to 32 bits they are the ones of a random word. Of more, the binomial distribution is taken
-    for the normal one, rounded; its skewness is 0, so that they differ by less than 1 / (8 n).
-
-    Args:
-        words: ``[..., R, 3]``, random.
-        stored: ``[R]``, how many bits each row has.
-    """
-    kept = (1 << stored.clamp(0, 32)) - 1
-    few = count_ones(words[..., 0] & kept)
-    uniform = (words[..., 1:].double() + 0.5) / 2**32
-    normal = (-2 * uniform[..., 0].log()).sqrt() * (2 * torch.pi * uniform[..., 1]).cos()
-    size = stored.double()
-    many = (size / 2 + size.sqrt() / 2 * normal).round().long()
-    return torch.where(stored <= 32, few, many.clamp_min(0).minimum(stored))
 
 
 def flipped_counts(

@@ -10,8 +10,9 @@ import torch
 from torch.testing import assert_close
 
 from lossc.compiler.compile import compile_spec
+from lossc.runtime.anchors import fair_counts
 from lossc.runtime.counter import random_words
-from lossc.runtime.pair_anchors import fair_counts, pick_pairs, random_counts, rows_stored
+from lossc.runtime.pair_anchors import pick_pairs, random_counts, rows_stored
 from lossc.runtime.pair_numbers import dense_pairs, pairs_stored, pairs_won
 from lossc.runtime.pairs import order_pairs
 from lossc.runtime.reference import idw_gradient

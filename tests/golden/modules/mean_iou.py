@@ -679,26 +679,55 @@ def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
     return torch.cat(parts, -1)
 
 
+def fair_counts(words: Tensor, stored: Tensor) -> Tensor:
+    """How many of each row's bits are 1 if all are fair: ``[..., R]``, int64.
+
+    Up to 32 bits they are the ones of a random word. Of more, the binomial distribution is taken
+    for the normal one, rounded; its skewness is 0, so that they differ by less than 1 / (8 n).
+
+    Args:
+        words: ``[..., R, 3]``, random.
+        stored: ``[R]``, how many bits each row has.
+    """
+    kept = (1 << stored.clamp(0, 32)) - 1
+    few = count_ones(words[..., 0] & kept)
+    uniform = (words[..., 1:].double() + 0.5) / 2**32
+    normal = (-2 * uniform[..., 0].log()).sqrt() * (2 * torch.pi * uniform[..., 1]).cos()
+    size = stored.double()
+    many = (size / 2 + size.sqrt() / 2 * normal).round().long()
+    return torch.where(stored <= 32, few, many.clamp_min(0).minimum(stored))
+
+
+def words_of_counts(families: tuple[Family, ...]) -> int:
+    """How many random words the row counts of one fair configuration take."""
+    total = 0
+    for family in families:
+        rows, columns = layout(family)
+        coupled = family.mirrored or family.both_ways
+        total += rows * ((columns + 31) // 32 if coupled else 3)
+    return total
+
+
 def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
     """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
 
-    A count is the number of ones among as many random bits as the row has comparisons. A family
-    whose pairs stand in two rows couples them, so its bits are written out.
+    A family whose pairs stand in two rows couples them, so its bits are written out.
+
+    Args:
+        families: The comparisons.
+        words: As many for each configuration as ``words_of_counts`` says.
     """
     parts, start = [], 0
     for family in families:
         rows, columns = layout(family)
-        size = rows * ((columns + 31) // 32)
-        chunk = words[:, start : start + size]
         if family.mirrored or family.both_ways:
-            bits = random_binaries((family,), chunk)
+            size = rows * ((columns + 31) // 32)
+            bits = random_binaries((family,), words[:, start : start + size])
             parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
         else:
-            wanted = row_counts(family, family.stored).unsqueeze(-1)
-            starts = 32 * torch.arange((columns + 31) // 32, device=words.device)
-            kept = (1 << (wanted - starts).clamp(0, 32)) - 1
-            counts = count_ones(chunk.reshape((words.shape[0], rows, (columns + 31) // 32)) & kept)
-            parts.append(counts.sum(-1))
+            size = 3 * rows
+            chunk = words[:, start : start + size].reshape((words.shape[0], rows, 3))
+            parts.append(fair_counts(chunk, row_counts(family, family.stored)))
         start += size
     return torch.cat(parts, -1)
 
@@ -779,12 +808,12 @@ def interpolate_idw(
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
         gradient.
     """
-    comparisons = torch.cat([compared(family, squash).reshape(-1) for family in families])
-    now = torch.cat([binaries_of(family).reshape(-1) for family in families])
+    comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
+    now = end_to_end([binaries_of(family).reshape(-1) for family in families])
     if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
         return metric(dense_row_counts(families, now)) + comparisons.sum()
     with torch.no_grad():
-        stored = torch.cat([family.stored.reshape(-1) for family in families])
+        stored = end_to_end([family.stored.reshape(-1) for family in families])
         tail, slope = relax(comparisons.detach().abs(), temperature)
         standing = where_we_stand(tail, stored, now, best)
         drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
@@ -797,6 +826,11 @@ def interpolate_idw(
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
         result = result + shares.dot(metrics - metrics.detach())
     return result
+
+
+def end_to_end(parts: list[Tensor]) -> Tensor:
+    """The parts of all families in one; the only one as it is, without a copy."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 class Standing(NamedTuple):
@@ -858,7 +892,7 @@ def sample_anchors(
     """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
     stored, now, wrong, kept, tail, excess = standing
     good, nearby, bad = counts
-    width = words_of_bits(families)
+    width = words_of_bits(families) if drawn else words_of_counts(families)
     words = random_words(seed, step, good + nearby + bad * width)
     flips, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
     # good anchors flip the best configuration anywhere; nearby ones correct a wrong bit, if any

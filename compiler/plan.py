@@ -13,6 +13,7 @@ from lossc.compiler.ir.graph import Graph
 from lossc.compiler.ir.node import Node
 from lossc.compiler.ir.text import text
 from lossc.compiler.ir.verify import OPERATIONS, REFACTORED, verify
+from lossc.compiler.passes.guarded_choices import guarded
 from lossc.compiler.passes.losses import LOSS_PASSES
 from lossc.compiler.refactor.families import find_families
 from lossc.compiler.refactor.rows import RowFamily, count_rows
@@ -124,7 +125,7 @@ def make_plan(
                 )
             )
     root, rows = count_rows(root, families, graph.make, signs, dense or published_consistency)
-    root = simplified(root, graph.make, signs)
+    root = guarded(simplified(root, graph.make, signs), graph.make)
     verify(root, "count_rows")
     _refuse_too_many_pairs(rows)
     if not rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite, prod
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -35,13 +35,20 @@ class Draw:
     fixed: Mapping[str, Tensor]
 
     def arguments(self, free: Mapping[str, Tensor]) -> list[Tensor | None]:
-        """The inputs in the order of the spec, from the free numbers of live ones."""
-        return [
-            bounded(free[entry.name.id], entry.kind.range)
-            if entry.kind.live
-            else self.fixed.get(entry.name.id)
-            for entry in self.spec.inputs
-        ]
+        """The inputs in the order of the spec, from the free numbers of live ones.
+
+        All real ones have the dtype of these; optional ones are ``None``.
+        """
+        dtype = next(iter(free.values())).dtype
+        found: list[Tensor | None] = []
+        for entry in self.spec.inputs:
+            value = self.fixed.get(entry.name.id)
+            if entry.kind.live:
+                value = bounded(free[entry.name.id], entry.kind.range)
+            found.append(
+                value.to(dtype) if value is not None and entry.kind.type == "real" else value
+            )
+        return found
 
     def scaled(self, scale: float) -> dict[str, Tensor]:
         """The free numbers with the standard deviation ``scale``; 0: all equal."""
@@ -50,25 +57,22 @@ class Draw:
     def others(self, generator: torch.Generator, count: int) -> list[dict[str, Tensor]]:
         """Other scores, some of them good or bad ones: ``count`` random ones, and the targets.
 
-        A label becomes the score of its class; a target of the shape of the scores, or its
-        negative, becomes the scores.
+        A label becomes the score of its class, a place a peak in its map; a target of the shape
+        of the scores, or its negative, becomes the scores.
         """
-        drawn = [{k: _normal(v.shape, generator) for k, v in self.free.items()} for _ in range(count)]
+        drawn = [
+            {k: _normal(v.shape, generator) for k, v in self.free.items()} for _ in range(count)
+        ]
         for name, score in self.free.items():
             for value in self.fixed.values():
                 if value.shape == score.shape:
-                    drawn += [{**self.free, name: sign * value.double()} for sign in (1, -1)]
-                elif value.dtype == torch.long and score.ndim > 1:
-                    drawn += self._of_labels(name, score, value)
+                    found: Tensor | None = value.double()
+                elif value.dtype == torch.long:
+                    found = _hits(score, value)
+                else:
+                    found = _peaks(score, value)
+                drawn += [] if found is None else [{**self.free, name: s * found} for s in (1, -1)]
         return drawn
-
-    def _of_labels(self, name: str, score: Tensor, label: Tensor) -> list[dict[str, Tensor]]:
-        """The second dim of the scores is that of classes: 1 where it is the label's."""
-        p = score.shape[1]
-        if label.shape != (score.shape[0], *score.shape[2:]):
-            return []
-        hit = one_hot(label.clamp(0, p - 1), p).movedim(-1, 1).double()
-        return [{**self.free, name: hit}, {**self.free, name: -hit}]
 
 
 class Drawer:
@@ -96,7 +100,7 @@ class Drawer:
         side = MAP
         while True:
             sizes = self._sizes(n, side)
-            if n <= 1 or self._places(sizes) <= self.limit:
+            if n <= 1 or self.places(sizes) <= self.limit:
                 return sizes
             side, n = (side // 2, n) if self.maps and side > 4 else (side, n // 2)
 
@@ -115,7 +119,7 @@ class Drawer:
                 sizes[size] = max(usual, self._least.get(size, 0))
         return sizes
 
-    def _places(self, sizes: Mapping[str, int]) -> int:
+    def places(self, sizes: Mapping[str, int]) -> int:
         """How many comparisons, or scores where there are none."""
         empty = {
             entry.name.id: torch.empty(()).expand(_shape(entry, sizes))
@@ -133,7 +137,10 @@ class Drawer:
                 free[entry.name.id] = _normal(shape, generator)
             elif entry.kind.default is None:
                 fill = self._FILLS[entry.kind.type]
-                fixed[entry.name.id] = fill(self, entry, shape, sizes, generator)
+                value = fill(self, entry, shape, sizes, generator)
+                # the same number in single and in double precision
+                real = value.is_floating_point()
+                fixed[entry.name.id] = value.float().double() if real else value
         return Draw(self.spec, free, fixed)
 
     def _flags(
@@ -145,7 +152,11 @@ class Drawer:
         return torch.rand(shape, generator=generator) < share
 
     def _labels(
-        self, entry: sx.Input, shape: list[int], sizes: Mapping[str, int], generator: torch.Generator
+        self,
+        entry: sx.Input,
+        shape: list[int],
+        sizes: Mapping[str, int],
+        generator: torch.Generator,
     ) -> Tensor:
         below = ITEMS if entry.kind.below is None else entry.kind.below.size
         high = sizes[below] if isinstance(below, str) else below
@@ -156,9 +167,13 @@ class Drawer:
         return drawn.masked_fill(ignored, int(self.plan.graph.params[entry.kind.ignore.id]))
 
     def _targets(
-        self, entry: sx.Input, shape: list[int], sizes: Mapping[str, int], generator: torch.Generator
+        self,
+        entry: sx.Input,
+        shape: list[int],
+        sizes: Mapping[str, int],
+        generator: torch.Generator,
     ) -> Tensor:
-        """Places in a map; what has a range as in the spec's examples, whole if they are; normal."""
+        """Places in a map; in a range as the examples have it, whole if they do; else normal."""
         given = _examples(self.spec, entry.name.id)
         share = torch.rand(shape, generator=generator, dtype=torch.float64)
         if self._is_place(entry):
@@ -201,6 +216,26 @@ def bounded(free: Tensor, bounds: sx.Range | None) -> Tensor:
         share = free.sigmoid() * (1 - 2e-6) + 1e-6
         return bounds.low + share * (bounds.high - bounds.low)
     return bounds.low + softplus(free) if isfinite(bounds.low) else bounds.high - softplus(free)
+
+
+def _hits(score: Tensor, label: Tensor) -> Tensor | None:
+    """1 at the score of a label's class, where the second dim of the scores is that of classes."""
+    if score.ndim < 2 or label.shape != (score.shape[0], *score.shape[2:]):
+        return None
+    p = score.shape[1]
+    return one_hot(label.clamp(0, p - 1), p).movedim(-1, 1).double()
+
+
+def _peaks(score: Tensor, place: Tensor) -> Tensor | None:
+    """Maps that fall off with the squared distance from x, y, ...; the last dim of a map is x."""
+    shared = place.ndim - 1
+    sides = score.shape[shared:]
+    if place.shape[:-1] != score.shape[:shared] or len(sides) != place.shape[-1]:
+        return None
+    axes = torch.meshgrid(*(torch.arange(side) for side in sides), indexing="ij")
+    grid = torch.stack(axes[::-1], -1)
+    spread = place.reshape(*place.shape[:-1], *(1 for _ in sides), -1)
+    return -(grid - spread).square().sum(-1).double()
 
 
 def _examples(spec: sx.Spec, name: str) -> list[float]:

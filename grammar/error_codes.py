@@ -167,4 +167,30 @@ RULES: dict[str, Rule] = {
         "no logarithm of this metric",
         "`transform log` trains minus the logarithm of a metric from 0 to 1 (of 1 less the metric for `minimize`); on some batch this one was outside.",
     ),
+    # the gradient audit: warnings
+    "dead-gradient": Rule(
+        "L040",
+        "dead gradient",
+        "On more than 5% of the batches whose metric could be better, the gradient of the surrogate is zero altogether, or on most of them it is so small that a step of a tenth of the scores' spread lowers the loss by less than 1e-6: nothing is learnt there. Usual reasons are a temperature far below the scale of the scores (every relaxed binary has reached its bit), one far above it together with the t-norm `lukasiewicz` (no row is near to being won), and hinges that are all satisfied or all cut off. `temperature = auto` follows the scores; `lossc check` measures other settings and suggests one.",
+    ),
+    "sparse-gradient": Rule(
+        "L041",
+        "sparse gradient",
+        "More than 90% of the entries of the gradient are zero: nearly every score is left as it is. That may be meant (a hinge, or the t-norm `godel`, moves the hardest comparison alone), but it is slow. A higher temperature reaches more scores.",
+    ),
+    "non-finite-gradient": Rule(
+        "L042",
+        "gradient not finite",
+        "A gradient, or the loss itself, is infinite or NaN on realistic scores in single precision; one such step ruins a network. `squash = sigmoid` bounds the scores; another interpolation may do without the operation at fault.",
+    ),
+    "gradient-does-not-help": Rule(
+        "L043",
+        "gradient does not help",
+        "Where there is a gradient, steps against it make the metric worse more often than better, or most batches are improved by none of several sizes of step: the surrogate's direction is not that of the metric. A temperature near the scale of the scores is the usual remedy.",
+    ),
+    "loose-surrogate": Rule(
+        "L044",
+        "loose surrogate",
+        "The surrogate is farther from the metric than half of what the metric can move at all, so that its value says little about it: watch `loss.metric` instead. Its gradient may be fine all the same; bounds by hinges are such a case.",
+    ),
 }

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lossc.runtime.anchors import fair_counts
 from lossc.runtime.counter import random_words
-from lossc.runtime.pair_families import PairFamily
+from lossc.runtime.pair_families import PairFamily, squashed_pairs
 from lossc.runtime.pair_numbers import (
     lost_pair_at,
     pairs_stored,
@@ -18,7 +18,7 @@ from lossc.runtime.pair_numbers import (
     pairs_won_against,
     stored_pair_at,
 )
-from lossc.runtime.pairs import PairOrder, Pairs
+from lossc.runtime.pairs import PairOrder, Pairs, order_pairs
 
 
 class FlippedPairs(NamedTuple):
@@ -41,6 +41,18 @@ def rows_won(family: PairFamily, order: PairOrder) -> Tensor:
         return pairs_won(order).sum().reshape(1)
     counts = pairs_won(order) if family.rows == "left" else pairs_won_against(order)
     return counts.reshape(-1)
+
+
+def sorted_row_counts(families: tuple[PairFamily, ...]) -> Tensor:
+    """The row counts of the current configuration, by sorting: ``[R]``, int64."""
+    parts = []
+    for family in families:
+        order = order_pairs(squashed_pairs(family.pairs, "none"))
+        parts.append(rows_won(family, order))
+        if family.both_ways:
+            against = pairs_won_against(order) if family.rows == "left" else pairs_won(order)
+            parts.append(against.reshape(-1))
+    return torch.cat(parts)
 
 
 def rows_stored(family: PairFamily, order: PairOrder) -> Tensor:

@@ -56,3 +56,11 @@ def squashed_pairs(pairs: Pairs, squash: str) -> Pairs:
     if bool((left == first).all()) and (right is left or bool((right == first).all())):
         return pairs._replace(left_group=None, right_group=None)  # all of one group
     return pairs
+
+
+def many_pairs(families: tuple[PairFamily, ...], limit: int = 2**18) -> bool:
+    """Whether sorting the pairs is faster than writing them out; see benchmarks/crossover.py."""
+    places = 0
+    for family in families:
+        places += family.pairs.left.numel() * family.pairs.right.shape[-1]
+    return places > limit

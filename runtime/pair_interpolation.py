@@ -105,14 +105,6 @@ def interpolate_pairs(
     return result
 
 
-def many_pairs(families: tuple[PairFamily, ...]) -> bool:
-    """Whether sorting the pairs is faster than writing them out; see benchmarks/crossover.py."""
-    places = 0
-    for family in families:
-        places += family.pairs.left.numel() * family.pairs.right.shape[-1]
-    return places > 2**18
-
-
 def added_at(values: Tensor, at: Tensor, change: Tensor) -> Tensor:
     """``values`` with ``change`` added at flat positions; of no values, nothing is."""
     if values.numel() == 0:

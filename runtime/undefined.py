@@ -25,6 +25,12 @@ def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     return torch.where(value.isnan(), default, value)
 
 
+def defined_power(base: Tensor, exponent: Tensor) -> Tensor:
+    """``base ** exponent``; NaN where either is, also for 1 ** NaN and NaN ** 0."""
+    unknown = base.isnan() | exponent.isnan()
+    return torch.where(unknown, torch.nan, base**exponent)
+
+
 def square_root(value: Tensor) -> Tensor:
     """The square root; its gradient at 0 is 0 and not infinite, as at the centre of a distance."""
     positive = value > 0

@@ -263,10 +263,31 @@ def test_output_never_overwrites_the_spec(good):
 
 
 def test_check_counts_batches(good):
-    result = run("check", good, "--batches", "20")
+    result = run("check", good, "--batches", "20", "--no-audit")
     assert result.exit_code == 0, result.stderr
     assert len(result.stdout.splitlines()) == 1
     assert "20 batches agree" in result.stdout
+
+
+def test_check_audits_the_gradient(good):
+    result = run(
+        "check", good, "--batches", "20", "--interpolation", "substitute(tnorm=lukasiewicz)"
+    )
+    assert result.exit_code == 0  # warnings are no errors
+    (equal,) = (line for line in result.stdout.splitlines() if line.split()[:2] == ["64", "equal"])
+    assert equal.split()[2:5] == ["100%", "0%", "100%"]  # zero, non-finite, dead
+    assert "warning L040 [dead-gradient]" in result.stderr
+    assert "hint: try --" in result.stderr
+
+
+def test_check_has_the_audit_as_json(good):
+    report = json.loads(run("check", good, "--batches", "20", "--json").stdout)
+    (spec,) = report["specs"]
+    audit = spec["audit"]
+    assert [(row["size"], row["scale"]) for row in audit["rows"]][:2] == [(16, 0.0), (16, 0.01)]
+    assert audit["warnings"] == [] or audit["warnings"][0]["code"].startswith("L04")
+    left_out = json.loads(run("check", good, "--batches", "20", "--json", "--no-audit").stdout)
+    assert "audit" not in left_out["specs"][0]
 
 
 def test_check_tabulates_several_specs(good):
@@ -274,7 +295,8 @@ def test_check_tabulates_several_specs(good):
     assert result.exit_code == 0, result.stderr
     (line,) = (line for line in result.stdout.splitlines() if " auroc " in line)
     assert line.split()[1] == "20"
-    assert "O(n^2)" in line
+    assert "O(n log n)" in line
+    assert line.split()[-1] == "fine" or line.split()[-1].startswith("L04")
     assert "2 of 2 specs agree" in result.stdout
 
 
@@ -282,6 +304,7 @@ def test_check_all_takes_every_bundled_spec():
     report = json.loads(run("check", "--all", "--batches", "1", "--json").stdout)
     assert report["ok"] is True
     assert {spec["spec"] for spec in report["specs"]} == set(specs.names())
+    assert all(spec["audit"]["rows"] for spec in report["specs"])
 
 
 def test_check_goes_on_after_a_wrong_spec(good, wrong):

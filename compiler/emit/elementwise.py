@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from lossc.compiler.emit.part import Part
 from lossc.compiler.emit.value import Value, align, union
-from lossc.compiler.front.properties import may_be_undefined
-from lossc.compiler.ir.node import Node
+from lossc.compiler.front.properties import may_be_undefined, stays_small
+from lossc.compiler.ir.node import Index, Node
 
 _OPERATORS = {
     "add": ("+", 12), "sub": ("-", 12), "mul": ("*", 13), "div": ("/", 13),
@@ -50,10 +50,26 @@ class Elementwise(Part):
         scalar = all(v.scalar for v in values)
         if node.op in _OPERATORS or node.op in ("maximum", "minimum"):
             values = self._promoted(node, values)
+        if not scalar and _may_overflow(node):
+            return self._widened(node, values, axes, batched)
         elif node.op in ("where", "else") and node.kind == "real":
             values = [value if value.kind == "bool" else self.real(value) for value in values]
         code, level = self._elementwise_code(node, values, scalar)
         return Value(code, axes, node.kind, scalar=scalar, level=level, batched=batched)
+
+    def _widened(
+        self, node: Node, values: list[Value], axes: tuple[Index, ...], batched: bool
+    ) -> Value:
+        """A product of counts in float64: exact up to 2^53, and no overflow beyond."""
+        self.widened = True
+        first, second = values
+        if node.op == "pow":
+            code = f"{first.atom}.double() ** {second.inside(16)}"
+            return Value(code, axes, "real", level=15, batched=batched)
+        if first.scalar:
+            first, second = second, first
+        code = f"{first.atom}.double() * {second.inside(14)}"
+        return Value(code, axes, "real", level=13, batched=batched)
 
     def _elementwise_code(self, node: Node, values: list[Value], scalar: bool) -> tuple[str, int]:
         op, first = node.op, values[0]
@@ -76,6 +92,8 @@ class Elementwise(Part):
             return f"{first.inside(4)} {op} {values[1].inside(4)}", 3
         if op in ("floordiv", "mod") and node.kind == "real" and not scalar:
             return self._divided(node, *values)
+        if op == "pow" and not scalar and any(map(may_be_undefined, node.args)):
+            return self.call("defined_power", *(self._tensor(v) for v in values)), 20
         if op == "pow" and _may_be_steep(node) and not first.scalar:
             return self.call("power_at_zero", *(v.code for v in values)), 20
         if op in _OPERATORS:
@@ -196,6 +214,16 @@ class Elementwise(Part):
             place = next(k for k, v in enumerate(values) if not v.scalar)
             values = [self.real(v) if k == place else v for k, v in enumerate(values)]
         return values
+
+
+def _may_overflow(node: Node) -> bool:
+    """A product of whole numbers that grow with the batch, or a power of one."""
+    if node.kind != "int" or node.op not in ("mul", "pow"):
+        return False
+    left, right = node.args
+    if node.op == "pow":
+        return not stays_small(left)
+    return not stays_small(left) and not stays_small(right)
 
 
 def _may_be_steep(node: Node) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 from lossc.compiler.emit.fused import Fused
 from lossc.compiler.emit.ideal_scores import IdealScores
@@ -91,13 +92,19 @@ class Methods(IdealScores, PairFamilies):
         names = {*self.signature.names.values(), *self.signature.params.values()}
         return Fused(graph.root, graph.make, self.plan.signs, names)
 
+    def _back(self, writer: Writer, value: Value) -> Value:
+        """The result in the dtype of the scores, where products of counts were wider."""
+        if not writer.widened or value.scalar:
+            return value
+        return replace(value, code=f"{value.atom}.to({writer.dtype})", level=20)
+
     def _tensor(self, value: Value) -> str:
         return f"{self.signature.anchor}.new_tensor({value.code})" if value.scalar else value.code
 
     def metric(self) -> list[str]:
         writer = self.writer()
         (value,) = writer.write(self.plan.graph.root)
-        value = writer.real(value)
+        value = self._back(writer, writer.real(value))
         body = writer.lines
         dims = self.signature.dim_lines("\n".join([*body, value.code]))
         lines = ["@torch.no_grad()"]
@@ -106,6 +113,7 @@ class Methods(IdealScores, PairFamilies):
             [
                 '"""The metric as the spec has it, decoder then evaluator, without gradient."""',
                 self._prepared(),
+                *self._sorted_metric(),
                 *dims,
                 *body,
                 f"return self.defined({self._tensor(value)})",
@@ -145,12 +153,38 @@ class Methods(IdealScores, PairFamilies):
         body = [
             '"""The metric by way of comparisons and binaries: equal to ``metric``."""',
             self._prepared(),
+            *self._sorted_rows(),
             f"families = self.families({names})",
             "counts = [row_counts(family, binaries_of(family)) for family in families]",
             "rows = torch.cat(counts, -1)",
             f"return self.metric_of_rows(rows, families, {names})",
         ]
         return [*lines, *indented(body, 4)]
+
+    @property
+    def sorts(self) -> bool:
+        """Whether all comparisons are of pairs, which many of are sorted."""
+        return all(self.plan.pairs) and not self.plan.published_consistency
+
+    def _sorted_metric(self) -> list[str]:
+        """Of many items, every comparison by itself would fill the memory."""
+        if not self.sorts:
+            return []
+        names = self.signature.arguments
+        return [
+            f"if many_pairs(self.pairs({names}), 2**24):",
+            f"    return self.refactored({names})",
+        ]
+
+    def _sorted_rows(self) -> list[str]:
+        if not self.sorts:
+            return []
+        names = self.signature.arguments
+        return [
+            f"pairs = self.pairs({names})",
+            "if many_pairs(pairs):",
+            f"    return self.metric_of_rows(sorted_row_counts(pairs), pairs, {names})",
+        ]
 
     def comparisons(self) -> list[str]:
         head = definition("def comparisons", ["self", *self.signature.typed()], " -> Tensor:", 0)
@@ -321,7 +355,7 @@ class Methods(IdealScores, PairFamilies):
         names = {f"{name}{number}" for name in _ROW_NAMES.values() for number in numbers}
         writer = self.writer(special=special, taken=names, by_groups=True)
         (value,) = writer.write(root)
-        value = writer.real(value)
+        value = self._back(writer, writer.real(value))
         body = [*lines, *writer.lines, f"return self.defined({self._tensor(value)})"]
         kinds, bits = "Family, ...", "Tensor, ..."
         if self.paired and not bound:
@@ -357,7 +391,7 @@ class Methods(IdealScores, PairFamilies):
 
         writer = self.writer(special=special, taken=set(names), by_groups=True)
         (value,) = writer.write(self.plan.root)
-        value = writer.real(value)
+        value = self._back(writer, writer.real(value))
         targets = f"({names[0]},)" if len(names) == 1 else ", ".join(names)
         body = [
             f"{targets} = split_rows(families, rows)",

@@ -133,6 +133,9 @@ def _class(
         lines += ["", *indented(methods.comparisons(), 4)]
         lines += ["", *indented(methods.evaluate_binaries(), 4)]
         lines += ["", *indented(methods.families(), 4)]
+        listed = [method for made in (forward.methods if forward else []) for method in made]
+        if methods.sorts and not any(line.startswith("def pairs(") for line in listed):
+            lines += ["", *indented(methods.pairs(), 4)]
         if plan.uses_truth:
             sampled = surrogate is not None and surrogate.samples_best
             lines += ["", *indented(methods.best(sampled), 4)]

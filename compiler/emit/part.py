@@ -21,6 +21,8 @@ class Part:
     anchor: str
     # whether sums within groups are taken by sorting, and not by comparing all items
     by_groups: bool
+    # whether some count was taken to float64, so that the result must come back
+    widened: bool
 
     if TYPE_CHECKING:
 

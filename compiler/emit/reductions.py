@@ -8,6 +8,7 @@ from lossc.compiler.emit.grouped import Grouped
 from lossc.compiler.emit.part import LONG
 from lossc.compiler.emit.running import Running
 from lossc.compiler.emit.value import Value, align, union
+from lossc.compiler.front.properties import stays_small
 from lossc.compiler.ir.node import Kind, Node
 
 
@@ -95,6 +96,9 @@ class Reductions(Running, Grouped):
                 return self.call("log_sum", body.code, where.code, str(dims)), "real"
             return f"{body.atom}.logsumexp({over})", "real"
         if op == "prod":
+            if body.kind == "int" and not stays_small(node.args[0]):  # no product overflows
+                body = replace(body, code=f"{body.atom}.double()", kind="real", level=20)
+                self.widened = True
             if where is not None:
                 body = replace(body, code=f"torch.where({where.code}, {body.code}, 1)", level=20)
             code = body.atom

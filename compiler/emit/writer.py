@@ -51,7 +51,7 @@ class Writer(Access, Reductions, Orders, Elementwise):
     ):
         self.names, self.params = names, params
         self.dtype, self.signs, self.anchor = dtype, signs, anchor
-        self.by_groups = by_groups
+        self.by_groups, self.widened = by_groups, False
         self.group_numbers: dict[str, str] = {}
         self.special = special or (lambda node: None)
         self.lines: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lossc.compiler.front.building import Building, Env, Value
 from lossc.compiler.front.functions import FUNCTIONS, OPERATIONS
 from lossc.compiler.front.properties import may_be_undefined as may_be_undefined
+from lossc.compiler.front.properties import may_fail
 from lossc.compiler.front.scope import Slot, free_names
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Index, Node, conjuncts
@@ -133,7 +134,8 @@ class Calls(Building):
                 return self._size(bound, body, span)
             return self.make.reduce(op, bound, body, where, span)
         chosen = self.make.iverson(live)
-        if may_be_undefined(body):  # what a filter leaves out may be undefined without harm
+        # what a filter leaves out may be undefined without harm
+        if may_be_undefined(body) or may_fail(body):
             part = self.make.where(live, body, self.make.const(0), span)
         else:
             part = self.make.arithmetic("mul", chosen, body, span)

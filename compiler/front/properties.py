@@ -73,3 +73,28 @@ def is_plain(node: Node, of: Callable[[Node], bool]) -> bool:
     if node.op in ("const", "param", "dim"):
         return node.kind in ("int", "real")
     return bool(node.args) and not node.bound and not node.indices and all(map(of, node.args))
+
+
+@remembered
+def stays_small(node: Node, of: Callable[[Node], bool]) -> bool:
+    """Whether a whole number cannot grow with the batch: not a count, a size, a rank, an index."""
+    if node.op in ("iverson", "param") or node.kind == "bool":
+        return True
+    if node.op == "const":
+        return abs(node.number) < 2**16 if node.kind != "str" else True
+    if node.op in ("where", "min", "max", "neg", "abs", "minimum", "maximum", "else", "detach"):
+        return all(of(arg) for arg in node.args)
+    return False
+
+
+@remembered
+def may_fail(node: Node, of: Callable[[Node], bool]) -> bool:
+    """Whether a function of numbers outside its domain, or an overflow, could make a value NaN."""
+    if node.op in ("log", "log2", "sqrt", "exp"):
+        return True
+    if node.op == "pow":
+        exponent = node.args[1]
+        whole = exponent.op == "const" and isinstance(exponent.value, int) and exponent.number >= 0
+        if not whole:
+            return True
+    return any(of(arg) for arg in node.args)

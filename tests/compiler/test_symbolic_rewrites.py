@@ -117,7 +117,9 @@ def test_cases_that_mirror_each_other_are_computed_once():
 
 def test_cases_that_do_not_mirror_are_a_choice():
     body = "[relevant[i]] * exp(score[i]) + (1 - [relevant[i]]) * softplus(score[i])"
-    assert rewritten(body) == "where(relevant[i], exp(score[i]), softplus(score[i]))"
+    # the exponential of a score that is not chosen must not overflow
+    chosen = "exp(where(relevant[i], score[i], 0))"
+    assert rewritten(body) == f"where(relevant[i], {chosen}, softplus(score[i]))"
 
 
 @pytest.mark.parametrize(

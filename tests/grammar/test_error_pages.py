@@ -69,6 +69,11 @@ ELSEWHERE = {
     "example-differs": "compiler/test_examples.py",
     "no-relaxation": "compiler/test_interpolations.py",
     "log-range": "compiler/test_interpolations.py",
+    "dead-gradient": "compiler/test_audit.py",
+    "sparse-gradient": "compiler/test_audit.py",
+    "non-finite-gradient": "compiler/test_audit.py",
+    "gradient-does-not-help": "compiler/test_audit.py",
+    "loose-surrogate": "compiler/test_audit.py",
 }
 
 

@@ -210,6 +210,8 @@ class AveragePrecision(nn.Module):
     def metric(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The metric as the spec has it, decoder then evaluator, without gradient."""
         score, relevant, group = self.prepare(score, relevant, group)
+        if many_pairs(self.pairs(score, relevant, group), 2**24):
+            return self.refactored(score, relevant, group)
         condition = group == group.unsqueeze(-1)
         condition2 = score >= score.unsqueeze(-1)
         # hits[i] = sum[j | relevant[j] and group[j] == group[i]] [score[j] >= score[i]]
@@ -234,6 +236,9 @@ class AveragePrecision(nn.Module):
     def refactored(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The metric by way of comparisons and binaries: equal to ``metric``."""
         score, relevant, group = self.prepare(score, relevant, group)
+        pairs = self.pairs(score, relevant, group)
+        if many_pairs(pairs):
+            return self.metric_of_rows(sorted_row_counts(pairs), pairs, score, relevant, group)
         families = self.families(score, relevant, group)
         counts = [row_counts(family, binaries_of(family)) for family in families]
         rows = torch.cat(counts, -1)
@@ -2055,6 +2060,14 @@ def squashed_pairs(pairs: Pairs, squash: str) -> Pairs:
     return pairs
 
 
+def many_pairs(families: tuple[PairFamily, ...], limit: int = 2**18) -> bool:
+    """Whether sorting the pairs is faster than writing them out; see benchmarks/crossover.py."""
+    places = 0
+    for family in families:
+        places += family.pairs.left.numel() * family.pairs.right.shape[-1]
+    return places > limit
+
+
 def padded_powers(relaxed: RelaxedPairs, names: tuple[str, ...], like: Tensor) -> Tensor:
     """Coefficients of several functions of a step: ``[names, K]``.
 
@@ -2087,6 +2100,18 @@ def rows_won(family: PairFamily, order: PairOrder) -> Tensor:
         return pairs_won(order).sum().reshape(1)
     counts = pairs_won(order) if family.rows == "left" else pairs_won_against(order)
     return counts.reshape(-1)
+
+
+def sorted_row_counts(families: tuple[PairFamily, ...]) -> Tensor:
+    """The row counts of the current configuration, by sorting: ``[R]``, int64."""
+    parts = []
+    for family in families:
+        order = order_pairs(squashed_pairs(family.pairs, "none"))
+        parts.append(rows_won(family, order))
+        if family.both_ways:
+            against = pairs_won_against(order) if family.rows == "left" else pairs_won(order)
+            parts.append(against.reshape(-1))
+    return torch.cat(parts)
 
 
 def rows_stored(family: PairFamily, order: PairOrder) -> Tensor:
@@ -2267,14 +2292,6 @@ def interpolate_pairs(
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
         result = result + shares.to(metrics.dtype).dot(metrics - metrics.detach())
     return result
-
-
-def many_pairs(families: tuple[PairFamily, ...]) -> bool:
-    """Whether sorting the pairs is faster than writing them out; see benchmarks/crossover.py."""
-    places = 0
-    for family in families:
-        places += family.pairs.left.numel() * family.pairs.right.shape[-1]
-    return places > 2**18
 
 
 def added_at(values: Tensor, at: Tensor, change: Tensor) -> Tensor:

@@ -30,15 +30,18 @@ from lossc.grammar.error_codes import RULES
 from lossc.grammar.errors import SpecError
 
 OWN = "default"
-SURROGATES = {
-    OWN: None,
-    "idw": "idw",
-    "product": "substitute(tnorm=product)",
-    "godel": "substitute(tnorm=godel)",
-    "lukasiewicz": "substitute(tnorm=lukasiewicz)",
-    "multilinear": "multilinear",
-    "bound": "bound",
-    "perturbed": "perturbed",
+AUTO = "sigmoid(temperature=auto)"
+SURROGATES: dict[str, dict[str, str]] = {
+    OWN: {},
+    "default, auto": {"step": AUTO},
+    "idw": {"interpolation": "idw"},
+    "product": {"interpolation": "substitute(tnorm=product)"},
+    "product, auto": {"step": AUTO, "interpolation": "substitute(tnorm=product)"},
+    "godel": {"interpolation": "substitute(tnorm=godel)"},
+    "lukasiewicz": {"interpolation": "substitute(tnorm=lukasiewicz)"},
+    "multilinear": {"interpolation": "multilinear"},
+    "bound": {"interpolation": "bound"},
+    "perturbed": {"interpolation": "perturbed"},
 }
 START, END = "<!-- figures: written by the command -->", "<!-- end of the figures -->"
 
@@ -47,9 +50,9 @@ def measured(names: Sequence[str], quick: bool) -> Iterator[dict[str, Any]]:
     """One entry a spec and surrogate; a refusal has the code of its error."""
     for name in names:
         own = ""
-        for column, interpolation in SURROGATES.items():
+        for column, options in SURROGATES.items():
             try:
-                compiled = compile_spec(name, interpolation=interpolation)
+                compiled = compile_spec(name, **options)
             except SpecError as error:
                 yield {"spec": name, "column": column, "refused": error.diagnostics[0].code}
                 continue

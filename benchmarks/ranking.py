@@ -60,6 +60,7 @@ from tables import (
 import lossc
 
 HERE = Path(__file__).resolve().parent
+NAMES = ("crossover", "average-precision", "scaling", "accuracy", "pckh")
 
 
 class Extent(NamedTuple):
@@ -204,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, no figures to keep")
     parser.add_argument("--peers", metavar="PYTHON", help="the interpreter that has the peers")
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="some of the tables")
+    parser.add_argument("--only", nargs="+", choices=NAMES, help="some of the tables")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -213,29 +214,30 @@ def main() -> None:
     extent = QUICK if options.quick else Extent()
     found: dict[str, Any] = {}
     tables: dict[str, str] = {}
-    chosen = options.only or ["average-precision", "scaling", "accuracy", "pckh", "crossover"]
+
+    def keep(name: str, figures: Any, content: str) -> None:
+        found[name], tables[name] = figures, content
+        print(f"## {name}\n\n{content}\n", flush=True)
+
+    chosen = options.only or NAMES
     if "crossover" in chosen:
-        found["crossover"] = crossover_rows(extent.exponents, extent.seconds / 4)
-        tables["crossover"] = crossover_table(found["crossover"])
+        measured = crossover_rows(extent.exponents, extent.seconds / 4)
+        keep("crossover", measured, crossover_table(measured))
     if "average-precision" in chosen:
         rows, peers = average_precision_rows(extent, options.peers)
-        found["average-precision"] = {
-            "rows": rows,
-            **{k: peers[k] for k in ("missing", "versions")},
-        }
-        tables["average-precision"] = average_precision_table(rows, peers)
+        figures = {"rows": rows, "missing": peers["missing"], "versions": peers["versions"]}
+        keep("average-precision", figures, average_precision_table(rows, peers))
     if "scaling" in chosen:
-        found["scaling"] = scaling_rows(extent)
-        tables["scaling"] = scaling_table(found["scaling"])
+        rows = scaling_rows(extent)
+        keep("scaling", rows, scaling_table(rows))
     if "accuracy" in chosen:
-        found["accuracy"] = interpolation_rows(extent)
-        tables["accuracy"] = interpolation_table(found["accuracy"])
+        rows = interpolation_rows(extent)
+        keep("accuracy", rows, interpolation_table(rows))
     if "pckh" in chosen:
-        found["pckh"] = pckh_rows(extent)
-        tables["pckh"] = pckh_table(found["pckh"])
-    found["circumstances"] = tables["circumstances"] = circumstances(options.peers)
-    for name, content in tables.items():
-        print(f"## {name}\n\n{content}\n")
+        rows = pckh_rows(extent)
+        keep("pckh", rows, pckh_table(rows))
+    where = circumstances(options.peers)
+    keep("circumstances", where, where)
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
     if options.markdown:

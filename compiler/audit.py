@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SIZES, MAP_SIZES = (16, 64, 256), (1, 4, 16)  # items of a batch, and maps
 SCALES = (0.0, 0.01, 1.0, 100.0)  # standard deviations of the scores; 0: all are equal
 BATCHES, PLACES = 16, 2**17  # of each size, and comparisons of one at most
-QUICK_BATCHES, QUICK_PLACES = 4, 2**15
+QUICK_BATCHES, QUICK_PLACES = 4, 2**14
 
 DEAD = 0.05  # share of batches without any gradient
 FLAT = 1e-6  # of the reach of the metric: a step by which the loss falls less than this

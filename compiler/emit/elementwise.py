@@ -64,6 +64,9 @@ class Elementwise(Part):
         self.widened = True
         first, second = values
         if node.op == "pow":
+            if first.scalar:
+                number = f"{self.anchor}.new_tensor({first.code}, dtype=torch.float64)"
+                first = replace(first, code=number, scalar=False, level=20)
             code = f"{first.atom}.double() ** {second.inside(16)}"
             return Value(code, axes, "real", level=15, batched=batched)
         if first.scalar:

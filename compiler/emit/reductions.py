@@ -96,7 +96,7 @@ class Reductions(Running, Grouped):
                 return self.call("log_sum", body.code, where.code, str(dims)), "real"
             return f"{body.atom}.logsumexp({over})", "real"
         if op == "prod":
-            if body.kind == "int" and not stays_small(node.args[0]):  # no product overflows
+            if body.kind == "int" and not body.scalar and not stays_small(node.args[0]):
                 body = replace(body, code=f"{body.atom}.double()", kind="real", level=20)
                 self.widened = True
             if where is not None:

@@ -24,7 +24,7 @@ from lossc.runtime.written_pairs import (
 
 def most_pairs_written_out() -> int:
     """Up to how many pairs writing them out is faster than sorting; see benchmarks/crossover.py."""
-    return 2**15
+    return 2**17
 
 
 def pair_counts(family: PairFamily, relaxed: RelaxedPairs, against: bool = False) -> Tensor:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from lossc.compiler.audit_rows import Auditor, Row
 from lossc.compiler.realistic import Drawer
@@ -98,13 +101,24 @@ def audit(
     started = time.perf_counter()
     drawer = Drawer(compiled.plan, limit)
     wanted = sizes or (MAP_SIZES if drawer.maps else SIZES)
-    auditor = Auditor(compiled, drawer, wanted, batches, seed)
-    rows = tuple(auditor.row(size, scale) for size in auditor.dims for scale in scales)
+    with one_thread():
+        auditor = Auditor(compiled, drawer, wanted, batches, seed)
+        rows = tuple(auditor.row(size, scale) for size in auditor.dims for scale in scales)
+        better = remedies(auditor, flagged(rows), FAULTS) if search else {}
     surrogate = str(compiled.surrogate or "none").removesuffix(" ()")
-    found = Audit(compiled.spec.name.id, surrogate, auditor.dims, rows)
-    if search:
-        found = replace(found, remedies=remedies(auditor, flagged(rows), FAULTS))
-    return replace(found, seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Audit(compiled.spec.name.id, surrogate, auditor.dims, rows, better, seconds)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Many small operations take longer on several threads, ten times so on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def quick_audit(compiled: CompiledLoss, seed: int = 0) -> Audit:

@@ -94,7 +94,7 @@ OPTIONS: Mapping[str, Choice] = {
     "bad": Choice(16, low=0, closed=True, whole=True),
     "nearby": Choice(16, low=0, closed=True, whole=True),
     "power": Choice(1.0),
-    "gradient": Choice("exact", ("exact", "published", "attract")),
+    "gradient": Choice("exact", ("exact", "improving", "published", "attract")),
     "bits": Choice("auto", ("auto", "drawn", "expected")),
     "samples": Choice(16, low=1, closed=True, whole=True),
     "noise": Choice(1.0),

@@ -57,7 +57,7 @@ def interpolate_pairs(
         bad: Anchors of fair random bits, whose distance is the mean over the bits.
         nearby: Anchors that correct one wrong bit of the current configuration.
         power: Shepard's power.
-        gradient: ``exact``, ``published`` or ``attract``.
+        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
 
     Returns:
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own

@@ -43,15 +43,15 @@ def idw_gradient(
 
     .. math:: \sum_k a_k \frac{\partial w_k}{\partial u}, \quad w_k = d_k^{-p}
 
-    with ``a_k = (g_k - e) / W`` (exact: the derivative of eq. 10), ``(g_k + e) / W`` (published:
-    what the code of UniLoss's authors computes) or ``g_k / W`` (attract). The last two are the
-    gradient of no function.
+    with ``a_k = (g_k - e) / W`` (exact: the derivative of eq. 10), ``max(g_k - e, 0) / W``
+    (improving), ``(g_k + e) / W`` (published: what the code of UniLoss's authors computes) or
+    ``g_k / W`` (attract). The last three are the gradient of no function.
 
     Args:
         u: ``[l]``, relaxed binaries.
         configurations: ``[t, l]``.
         values: ``[t]``.
-        rule: ``exact``, ``published`` or ``attract``.
+        rule: ``exact``, ``improving``, ``published`` or ``attract``.
         power: Shepard's power p.
     """
     difference = u - configurations
@@ -61,6 +61,11 @@ def idw_gradient(
     weights = distance**-power
     total = weights.sum()
     value = (weights * values).sum() / total
-    shift = {"exact": -value, "published": value, "attract": torch.zeros_like(value)}[rule]
+    factors = {
+        "exact": values - value,
+        "improving": (values - value).clamp_min(0),
+        "published": values + value,
+        "attract": values,
+    }
     slopes = -power * distance ** (-power - 2)
-    return (((values + shift) / total * slopes).unsqueeze(-1) * difference).sum(0)
+    return ((factors[rule] / total * slopes).unsqueeze(-1) * difference).sum(0)

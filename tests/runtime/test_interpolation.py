@@ -21,7 +21,11 @@ METRICS = [
     *("within_one", "macro_f1", "quadratic_weighted_kappa", "mean_iou", "ndcg", "spearman"),
     "kendall_tau",
 ]
-RULES = [(rule, squash) for squash in ("none", "sigmoid") for rule in ("published", "attract")]
+RULES = [
+    (rule, squash)
+    for squash in ("none", "sigmoid")
+    for rule in ("improving", "published", "attract")
+]
 COMPARED = [(name, "exact", "none") for name in METRICS]
 COMPARED += [(name, *how) for name in ("accuracy", "average_precision", "ndcg") for how in RULES]
 

@@ -52,6 +52,15 @@ def turned(family, parts):
     return [part if family.rows == "left" else part.transpose(-1, -2) for part in parts]
 
 
+def factors_of(rule, values, value):
+    return {
+        "exact": values - value,
+        "improving": (values - value).clamp_min(0),
+        "published": values + value,
+        "attract": values,
+    }[rule]
+
+
 def written_out(loss, inputs, options, rule):
     """Value and gradient over all anchors, with the bad ones at their expected distance."""
     module = sys.modules[type(loss).__module__]
@@ -111,15 +120,15 @@ def written_out(loss, inputs, options, rule):
     fair = ((u - 0.5).square() + 0.25).sum().expand(bad)
     weights = torch.cat([squared, fair]) ** -0.5
     value = (weights * values).sum() / weights.sum()
-    shift = {"exact": -value, "published": value, "attract": torch.zeros(())}[rule].detach()
-    pulled = (((values + shift) / weights.sum()).detach() * weights).sum()
+    factors = factors_of(rule, values, value.detach())
+    pulled = ((factors / weights.sum()).detach() * weights).sum()
     (gradient,) = torch.autograd.grad(pulled, inputs[0])
     assert module is not None
     return value.detach(), gradient
 
 
 @pytest.mark.parametrize("name", METRICS)
-@pytest.mark.parametrize("rule", ["exact", "published", "attract"])
+@pytest.mark.parametrize("rule", ["exact", "improving", "published", "attract"])
 def test_value_and_gradient_equal_the_written_out_ones(name, rule, monkeypatch):
     compared = 0
     for squash in ("none", "sigmoid"):
@@ -209,8 +218,8 @@ def test_the_reference_has_the_same_rules():
     values = torch.tensor([1.0, 0.25], dtype=torch.float64)
     weights = (u - anchors).square().sum(-1) ** -0.5
     value = ((weights * values).sum() / weights.sum()).detach()
-    for rule, shift in (("exact", -value), ("published", value), ("attract", 0.0)):
+    for rule in ("exact", "improving", "published", "attract"):
         fresh = (u - anchors).square().sum(-1) ** -0.5
-        pulled = (((values + shift) / fresh.sum()).detach() * fresh).sum()
+        pulled = ((factors_of(rule, values, value) / fresh.sum()).detach() * fresh).sum()
         (gradient,) = torch.autograd.grad(pulled, u)
         assert_close(gradient, idw_gradient(u.detach(), anchors, values, rule))

@@ -77,7 +77,8 @@ def test_a_constant_metric_has_no_gradient_by_the_exact_rule_only(problem):
 
 def test_adding_a_constant_changes_the_published_gradient_and_not_the_exact_one(problem):
     u, configurations, values = problem
-    for rule, same in (("exact", True), ("published", False), ("attract", False)):
+    rules = {"exact": True, "improving": True, "published": False, "attract": False}
+    for rule, same in rules.items():
         moved = idw_gradient(u, configurations, values + 3, rule)
         unmoved = idw_gradient(u, configurations, values, rule)
         assert torch.allclose(moved, unmoved) is same
@@ -89,6 +90,18 @@ def test_rules_differ_by_the_weight_of_the_value_alone(problem):
         idw_gradient(u, configurations, values, rule) for rule in ("exact", "published", "attract")
     )
     assert_close((exact + published) / 2, attract)
+
+
+def test_the_improving_rule_is_the_exact_one_of_the_better_anchors(problem):
+    u, configurations, values = problem
+    value = idw(u, configurations, values)
+    better = values > value
+    leveled = torch.where(better, values, value)  # a worse one that is worth e has no part in it
+    ratio = (leveled - value).sum() / (values - value).clamp_min(0).sum()
+    assert_close(ratio, torch.ones_like(ratio))
+    leaning = torch.func.grad(lambda u: (u - configurations).norm(dim=-1) ** -1 @ (leveled - value))
+    total = ((u - configurations).norm(dim=-1) ** -1).sum()
+    assert_close(idw_gradient(u, configurations, values, "improving"), leaning(u) / total)
 
 
 def test_encodings_0_1_and_minus_1_1_agree(problem):

@@ -104,7 +104,7 @@ class Ndcg(nn.Module):
         self.nearby = nearby
         check_number("power", power, 0.0, float("inf"), False, False)
         self.power = power
-        check_choice("gradient", gradient, ("exact", "published", "attract"))
+        check_choice("gradient", gradient, ("exact", "improving", "published", "attract"))
         self.gradient = gradient
         check_choice("bits", bits, ("auto", "drawn", "expected"))
         self.bits = bits
@@ -984,7 +984,7 @@ def interpolate_idw(
         bad: Anchors of fair random bits.
         nearby: Anchors that correct one wrong bit of the current configuration.
         power: Shepard's power.
-        gradient: ``exact``, ``published`` or ``attract``.
+        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
         bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
             mean over the bits, ``auto`` draws below 64 comparisons.
 
@@ -1139,7 +1139,7 @@ def idw_weights(
         squared: ``[t]``, squared distances, not negative.
         values: ``[t]``, the metric at each anchor.
         power: Shepard's power.
-        gradient: ``exact``, ``published`` or ``attract``.
+        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
 
     Returns:
         The value, a scalar; the factor of ``u - a_k`` in its gradient, ``[t]``; and the share of
@@ -1152,8 +1152,11 @@ def idw_weights(
     weights = (nearest / squared) ** (power / 2)
     total = weights.sum()
     value = weights.dot(values) / total
-    shift = {"exact": -1, "published": 1, "attract": 0}[gradient]
-    pulls = (values + shift * value) * weights / (total * squared)
+    shift = {"exact": -1, "improving": -1, "published": 1, "attract": 0}[gradient]
+    pulls = values + shift * value
+    if gradient == "improving":  # nothing is pushed away from what is worse
+        pulls = pulls.clamp_min(0)
+    pulls = pulls * weights / (total * squared)
     return value, pulls * (-power * (nearest > tiny)), weights / total
 
 

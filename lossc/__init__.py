@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lossc import runtime as runtime
     from lossc.api import compile as compile
     from lossc.api import loss as loss
+    from lossc.fusing import fuse as fuse
     from lossc.grammar.errors import LosscError as LosscError
     from lossc.grammar.errors import NotAMetric as NotAMetric
     from lossc.grammar.errors import SpecError as SpecError
@@ -34,6 +35,7 @@ __all__ = [
     "SpecError",
     "__version__",
     "compile",
+    "fuse",
     "install_import_hook",
     "loss",
     "losses",
@@ -48,6 +50,7 @@ _HOMES = {
     "NotAMetric": "lossc.grammar.errors",
     "SpecError": "lossc.grammar.errors",
     "compile": "lossc.api",
+    "fuse": "lossc.fusing",
     "install_import_hook": "lossc.importer",
     "loss": "lossc.api",
 }

@@ -9,6 +9,8 @@ from torch import Tensor
 def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
     """The quotient; NaN, with gradient 0, where the denominator is 0."""
     none = denominator == 0
+    if no_entry(none):
+        return numerator / denominator
     quotient = numerator / torch.where(none, 1, denominator)
     return torch.where(none, torch.nan, quotient)
 
@@ -22,7 +24,18 @@ def divide_by_number(numerator: Tensor, number: float) -> Tensor:
 
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     """``value``, or ``default`` where it is undefined; the gradient there is 0."""
-    return torch.where(value.isnan(), default, value)
+    undefined = value.isnan()
+    alike = not isinstance(default, Tensor) or default.ndim == 0
+    if alike and no_entry(undefined):
+        return value
+    return torch.where(undefined, default, value)
+
+
+def no_entry(found: Tensor) -> bool:
+    """Whether a condition is known to be false everywhere; not where asking would have to wait."""
+    if torch.compiler.is_compiling() or found.device.type != "cpu":
+        return False
+    return not bool(found.any())
 
 
 def defined_power(base: Tensor, exponent: Tensor) -> Tensor:

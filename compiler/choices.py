@@ -76,7 +76,7 @@ STEP_OPTIONS = ("temperature", "squash")
 INTERPOLATIONS: Mapping[str, Interpolation] = {
     "idw": Interpolation(
         ("good", "bad", "nearby", "power", "gradient", "bits"),
-        ("inconsistent", "best"),
+        ("inconsistent", "best", "flips"),
         random=True,
         needs_best=True,
         why_no_reach="the relaxed binaries could equal a configuration, where the gradient is 0",
@@ -102,6 +102,7 @@ OPTIONS: Mapping[str, Choice] = {
 COMPILE_TIME: Mapping[str, Choice] = {
     "inconsistent": Choice("extend", ("extend", "published")),
     "best": Choice("first", ("first", "sampled")),
+    "flips": Choice("bit", ("bit", "row", "column", "share")),
     "tnorm": Choice("product", ("godel", "product", "lukasiewicz")),
     "transform": Choice("none", ("none", "log")),
     "gather": Choice("none", ("none", "batch")),

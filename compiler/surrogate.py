@@ -59,6 +59,11 @@ class SurrogatePlan:
         return self.interpolation == "idw" and self.options["best"] == "sampled"
 
     @property
+    def flips(self) -> str:
+        """What good and nearby anchors flip: a ``bit``, a ``row``, a ``column`` or a ``share``."""
+        return str(self.options["flips"])
+
+    @property
     def transform(self) -> str:
         """``log`` where minus the logarithm of the metric is trained, else ``none``."""
         return str(self.options["transform"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -18,16 +20,44 @@ def pick_among(words: Tensor, mask: Tensor) -> Tensor:
     return torch.searchsorted(ranks, rank).clamp_max(mask.shape[0] - 1)
 
 
+class Flips(NamedTuple):
+    """The bits in which t anchors differ from the configuration that they are drawn around.
+
+    Args:
+        at: ``[t, m]``, flat positions among all dense places of all families.
+        flips: ``[t, m]``, bool: which of them flip; no position does twice.
+    """
+
+    at: Tensor
+    flips: Tensor
+
+
+def pick_bits(
+    families: tuple[Family, ...], lines: tuple[tuple[int, ...], ...], may: Tensor, words: Tensor
+) -> Flips:
+    """One bit each of those that may flip; none if none may.
+
+    Args:
+        families: The comparisons.
+        lines: Of no meaning here: ``pick_lines`` takes them.
+        may: ``[L]``, bool.
+        words: ``[t]``, random.
+    """
+    at = pick_among(words, may).unsqueeze(-1)
+    return Flips(at, may[at])
+
+
 def flipped_rows(
     families: tuple[Family, ...], rows: Tensor, positions: Tensor, gains: Tensor
 ) -> Tensor:
-    """Row counts after one flip each.
+    """Row counts after some flips each.
 
     Args:
         families: Give the layout of flat positions.
         rows: ``[t, R]``, counts before the flips; not changed.
-        positions: ``[t]``, flat positions among all dense places of all families.
-        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+        positions: ``[t, m]``, flat positions among all dense places of all families.
+        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
+            flip.
 
     Returns:
         ``[t, R]``.
@@ -43,8 +73,8 @@ def flipped_rows(
         local = positions - place_start
         here = (local >= 0) & (local < places)
         local = local.clamp(0, places - 1)
-        change = torch.where(here, gains, 0).unsqueeze(-1)
-        result.scatter_add_(-1, (row_start + local // columns).unsqueeze(-1), change)
+        change = torch.where(here, gains, 0)
+        result.scatter_add_(-1, row_start + local // columns, change)
         if family.mirrored:
             items = family.stored.shape[-1]
             group, pair = local // (items * items), local % (items * items)
@@ -54,11 +84,11 @@ def flipped_rows(
                 if family.columns
                 else group * items * items + second * items + first
             )
-            result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+            result.scatter_add_(-1, row_start + mirror, -change)
         if family.both_ways:
             items = family.stored.shape[-1]
             against = count + local // (items * items) * items + local % items
-            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
+            result.scatter_add_(-1, row_start + against, change)
         place_start += places
         row_start += count_of_rows(family)
     return result

@@ -11,7 +11,7 @@ from lossc.runtime.anchors import dense_row_counts
 from lossc.runtime.checks import check_places
 from lossc.runtime.counter import uniform_numbers
 from lossc.runtime.families import Family, binaries_of, compared
-from lossc.runtime.interpolation import attach_gradient
+from lossc.runtime.between import attach_gradient
 
 
 def expected_by_sampling(

@@ -9,16 +9,18 @@ import torch
 from torch import Tensor
 
 from lossc.runtime.anchors import (
+    Flips,
     dense_row_counts,
     flipped_rows,
-    pick_among,
+    pick_bits,
     random_binaries,
     random_row_counts,
     words_of_bits,
     words_of_counts,
 )
+from lossc.runtime.between import Standing, interpolate_between
 from lossc.runtime.counter import random_words
-from lossc.runtime.families import Family, binaries_of, compared
+from lossc.runtime.families import Family
 
 
 def interpolate_idw(
@@ -36,6 +38,10 @@ def interpolate_idw(
     power: float = 1.0,
     gradient: str = "exact",
     bits: str = "auto",
+    pick: Callable[
+        [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
+    ] = pick_bits,
+    lines: tuple[tuple[int, ...], ...] = (),
 ) -> Tensor:
     r"""The interpolated metric, differentiable in the scores.
 
@@ -56,88 +62,63 @@ def interpolate_idw(
             comparisons are won.
         temperature: Of the step, in the units of the (squashed) scores.
         squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
-        good: Anchors one flip away from the best.
+        good: Anchors that differ a little from the best.
         bad: Anchors of fair random bits.
-        nearby: Anchors that correct one wrong bit of the current configuration.
+        nearby: Anchors that correct something wrong of the current configuration.
         power: Shepard's power.
         gradient: ``exact``, ``improving``, ``published`` or ``attract``.
         bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
             mean over the bits, ``auto`` draws below 64 comparisons.
+        pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
+        lines: For the latter, the axes of each family along which its lines run.
 
     Returns:
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
         gradient.
     """
-    comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
-    now = end_to_end([binaries_of(family).reshape(-1) for family in families])
-    if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
-        return metric(dense_row_counts(families, now)) + comparisons.sum()
-    with torch.no_grad():
-        stored = end_to_end([family.stored.reshape(-1) for family in families])
-        tail, slope = relax(comparisons.detach().abs(), temperature)
-        standing = where_we_stand(tail, stored, now, best)
-        drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
-        anchors = sample_anchors(families, standing, best, seed, step, (good, nearby, bad), drawn)
-    metrics = metric(anchors.rows).to(standing.tail.dtype)
-    with torch.no_grad():
-        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
-        slope = slope_towards(standing, anchors, pulls, (good, nearby, bad)) * slope
-    result = attach_gradient(comparisons, value, slope)
-    if metrics.requires_grad:  # the metric has continuous parts besides its decisions
-        result = result + shares.dot(metrics - metrics.detach())
-    return result
 
+    def draw(standing: Standing) -> Anchors:
+        drawn = bits == "drawn" or (bits == "auto" and standing.stored.shape[0] < 64)
+        counts = (good, nearby, bad)
+        return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
 
-def end_to_end(parts: list[Tensor]) -> Tensor:
-    """The parts of all families in one; the only one as it is, without a copy."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-class Standing(NamedTuple):
-    """Where the current scores stand among the configurations; all are ``[L]``, over all places.
-
-    Args:
-        stored: Where there is a comparison.
-        now: The current configuration.
-        wrong: Where it differs from the best one.
-        kept: 1 where there is a comparison, else 0.
-        tail: How far the relaxed binary is from the current one, at most 1/2.
-        excess: What differing in this bit adds to a squared distance: 1 - 2 tail.
-    """
-
-    stored: Tensor
-    now: Tensor
-    wrong: Tensor
-    kept: Tensor
-    tail: Tensor
-    excess: Tensor
-
-
-def where_we_stand(tail: Tensor, stored: Tensor, now: Tensor, best: Tensor | None) -> Standing:
-    """Compares the current configuration with the relaxed one, and with the best one."""
-    kept = stored.to(tail.dtype)
-    tail = tail * kept
-    wrong = stored & ~now if best is None else stored & (now != best)
-    return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
+    return interpolate_between(
+        families, metric, relax, draw, best, temperature, squash, power, gradient
+    )
 
 
 class Anchors(NamedTuple):
     """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
 
     Args:
-        good_at: ``[good]``, the bit in which each good anchor differs from the best configuration.
-        near_at: ``[nearby]``, the bit in which each nearby one differs from the current one.
+        good: What each good anchor flips of the best configuration.
+        near: What each nearby one flips of the current one.
         rows: ``[t, R]``, row counts of all.
         squared: ``[t]``, squared distances from the relaxed binaries.
         differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
             bits were drawn; else ``None``.
     """
 
-    good_at: Tensor
-    near_at: Tensor
+    good: Flips
+    near: Flips
     rows: Tensor
     squared: Tensor
     differ: Tensor | None
+
+    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
+        """For each bit the sum of the pulls of anchors that differ from the current one."""
+        wrong = standing.wrong
+        good, near = self.good.at.shape[0], self.near.at.shape[0]
+        to_best, to_good, to_near = pulls[:1], pulls[1 : 1 + good], pulls[1 + good :][:near]
+        to_bad = pulls[1 + good + near :]
+        found = wrong.to(standing.tail.dtype) * (to_best.sum() + to_good.sum())
+        back = torch.where(wrong[self.good.at], -1, 1) * self.good.flips
+        found.index_add_(0, self.good.at.flatten(), (to_good.unsqueeze(-1) * back).flatten())
+        there = to_near.unsqueeze(-1) * self.near.flips
+        found.index_add_(0, self.near.at.flatten(), there.flatten())
+        if self.differ is None:
+            return found + standing.kept * (to_bad.sum() / 2)
+        return found + (to_bad.unsqueeze(-1) * self.differ).sum(0)
 
 
 def sample_anchors(
@@ -148,31 +129,40 @@ def sample_anchors(
     step: Tensor,
     counts: tuple[int, int, int],
     drawn: bool,
+    pick: Callable[[tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips],
+    lines: tuple[tuple[int, ...], ...],
 ) -> Anchors:
     """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
     stored, now, wrong, kept, tail, excess = standing
     good, nearby, bad = counts
     width = words_of_bits(families) if drawn else words_of_counts(families)
     words = random_words(seed, step, good + nearby + bad * width)
-    flips, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
-    # good anchors flip the best configuration anywhere; nearby ones correct a wrong bit, if any
-    good_at = pick_among(flips[:good], stored)
-    near_at = pick_among(flips[good:], wrong | (stored & ~wrong.any()))
+    words, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
+    # good anchors flip the best configuration anywhere; nearby ones correct what is wrong, if any
+    to_good = pick(families, lines, stored, words[:good])
+    to_near = pick(families, lines, wrong | (stored & ~wrong.any()), words[good:])
 
     # squared distances, all as the current one plus the bits that differ: no digits are lost
     current = tail.dot(tail)
-    best_distance = current + excess.dot(wrong.to(excess.dtype))
-    wrong_good, excess_good = wrong[good_at], excess[good_at]
-    good_distance = best_distance + torch.where(wrong_good, -excess_good, excess_good)
-    near_distance = current + excess[near_at]
+    missing = excess.dot(wrong.to(excess.dtype))
+    wrong_good, excess_good = wrong[to_good.at], excess[to_good.at] * to_good.flips
+    # of wrong bits an anchor differs where it does not flip; a difference of 0 is to be exactly 0
+    righted = (wrong_good & to_good.flips).sum(-1)
+    rest = missing - (excess_good * wrong_good).sum(-1)
+    rest = torch.where(wrong.sum() > righted, rest.clamp_min(0), 0)
+    good_distance = current + rest + (excess_good * ~wrong_good).sum(-1)
+    near_distance = current + (excess[to_near.at] * to_near.flips).sum(-1)
 
     now_rows = dense_row_counts(families, now)
     best_rows = dense_row_counts(families, stored if best is None else best & stored)
-    flipped_at = torch.cat([good_at, near_at])
-    gain = (1 - 2 * now.long()[flipped_at]) * stored.any()  # what a flip of the current bit wins
-    gain[:good] *= 1 - 2 * wrong_good.long()
-    before = torch.cat([best_rows.expand(good, -1), now_rows.expand(nearby, -1)])
-    rows = [best_rows.unsqueeze(0), flipped_rows(families, before, flipped_at, gain)]
+    # what a flip of the current bit wins; of the best one, the opposite where they differ
+    gain_near = torch.where(now[to_near.at], -1, 1) * to_near.flips
+    gain_good = torch.where(now[to_good.at] != wrong_good, -1, 1) * to_good.flips
+    rows = [
+        best_rows.unsqueeze(0),
+        flipped_rows(families, best_rows.expand(good, -1), to_good.at, gain_good),
+        flipped_rows(families, now_rows.expand(nearby, -1), to_near.at, gain_near),
+    ]
     differ = None
     bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
     if drawn:
@@ -182,84 +172,6 @@ def sample_anchors(
         bad_distance = current + (differ * excess).sum(-1)
     else:
         rows.append(random_row_counts(families, bad_words))
-    squared = torch.cat([best_distance.unsqueeze(0), good_distance, near_distance, bad_distance])
-    return Anchors(good_at, near_at, torch.cat(rows), squared, differ)
-
-
-def slope_towards(
-    standing: Standing, anchors: Anchors, pulls: Tensor, counts: tuple[int, int, int]
-) -> Tensor:
-    """The sum over anchors of ``pull * (u - anchor)``, bit by bit: ``[L]``.
-
-    With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor
-    that differs from the current bit adds s.
-    """
-    now, wrong, kept, tail = standing.now, standing.wrong, standing.kept, standing.tail
-    to_best, to_good, to_near, to_bad = torch.split(pulls, [1, *counts])
-    along = wrong.to(tail.dtype) * (to_best.sum() + to_good.sum()) - tail * pulls.sum()
-    along.index_add_(0, anchors.good_at, torch.where(wrong[anchors.good_at], -to_good, to_good))
-    along.index_add_(0, anchors.near_at, to_near)
-    if anchors.differ is None:
-        along += kept * (to_bad.sum() / 2)
-    else:
-        along += (to_bad.unsqueeze(-1) * anchors.differ).sum(0)
-    return torch.where(now, along, -along) * kept
-
-
-def idw_weights(
-    squared: Tensor, values: Tensor, power: float, gradient: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The interpolated value, and what each anchor has to do with it.
-
-    Args:
-        squared: ``[t]``, squared distances, not negative.
-        values: ``[t]``, the metric at each anchor.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-
-    Returns:
-        The value, a scalar; the factor of ``u - a_k`` in its gradient, ``[t]``; and the share of
-        each anchor in it, ``[t]``.
-    """
-    tiny = torch.finfo(squared.dtype).tiny
-    squared = squared.clamp_min(tiny)
-    nearest = squared.amin()
-    # scaled so that none overflows; an anchor at distance 0 leaves nothing to the others
-    weights = (nearest / squared) ** (power / 2)
-    total = weights.sum()
-    value = weights.dot(values) / total
-    shift = {"exact": -1, "improving": -1, "published": 1, "attract": 0}[gradient]
-    pulls = values + shift * value
-    if gradient == "improving":  # nothing is pushed away from what is worse
-        pulls = pulls.clamp_min(0)
-    pulls = pulls * weights / (total * squared)
-    return value, pulls * (-power * (nearest > tiny)), weights / total
-
-
-class AttachGradient(torch.autograd.Function):
-    """A value with a gradient that was computed along with it."""
-
-    @staticmethod
-    def forward(
-        ctx: torch.autograd.function.FunctionCtx, comparisons: Tensor, value: Tensor, slope: Tensor
-    ) -> Tensor:
-        """Returns ``value`` and keeps ``slope`` for the way back."""
-        ctx.save_for_backward(slope)
-        return value.clone()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(
-        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
-    ) -> tuple[Tensor, None, None]:
-        """The kept gradient, scaled; it has no derivative of its own."""
-        (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return grad * slope, None, None
-
-
-def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor:
-    """``value`` as a function of ``comparisons`` whose gradient is ``slope``."""
-    attached: Tensor = AttachGradient.apply(  # type: ignore[no-untyped-call]
-        comparisons, value, slope
-    )
-    return attached
+    best_distance = (current + missing).unsqueeze(0)
+    squared = torch.cat([best_distance, good_distance, near_distance, bad_distance])
+    return Anchors(to_good, to_near, torch.cat(rows), squared, differ)

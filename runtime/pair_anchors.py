@@ -22,7 +22,7 @@ from lossc.runtime.pairs import PairOrder, Pairs, order_pairs
 
 
 class FlippedPairs(NamedTuple):
-    """One pair of some family for each of t anchors.
+    """One pair of some family for each of t anchors; or one line of pairs.
 
     Args:
         family: ``[t]``, the number of its family.
@@ -33,6 +33,22 @@ class FlippedPairs(NamedTuple):
     family: Tensor
     left: Tensor
     right: Tensor
+
+
+class SpreadPairs(NamedTuple):
+    """The pairs in which t anchors differ from the configuration that they are drawn around.
+
+    Args:
+        family: ``[t]``, the number of their family.
+        left: ``[t, m]``, flat positions of the left items.
+        right: ``[t, m]``, of the right items.
+        flips: ``[t, m]``, bool: which of them flip; no pair does twice.
+    """
+
+    family: Tensor
+    left: Tensor
+    right: Tensor
+    flips: Tensor
 
 
 def rows_won(family: PairFamily, order: PairOrder) -> Tensor:
@@ -70,12 +86,19 @@ def wide_random_below(words: Tensor, bound: Tensor) -> Tensor:
 
 
 def pick_pairs(
-    orders: tuple[PairOrder, ...], words: Tensor, counts: Tensor, lost: bool
+    families: tuple[PairFamily, ...],
+    orders: tuple[PairOrder, ...],
+    sides: tuple[str, ...],
+    words: Tensor,
+    counts: Tensor,
+    lost: bool,
 ) -> FlippedPairs:
     """Pairs drawn evenly from those of all families, or from those that are lost.
 
     Args:
+        families: The comparisons.
         orders: Of the families.
+        sides: Of no meaning here: ``pick_pair_lines`` takes them.
         words: ``[t, 2]``, random.
         counts: ``[families]``, how many pairs there are to draw from in each.
         lost: Whether only lost pairs are among them.
@@ -98,8 +121,23 @@ def pick_pairs(
     return FlippedPairs(number, left, right)
 
 
+def pairs_as_picked(
+    families: tuple[PairFamily, ...], sides: tuple[str, ...], picked: FlippedPairs, lost: Tensor
+) -> SpreadPairs:
+    """The picked pairs themselves: ``[t, 1]``.
+
+    Args:
+        families: The comparisons.
+        sides: Of no meaning here: ``pairs_of_lines`` takes them.
+        picked: From ``pick_pairs``.
+        lost: Scalar bool: whether only lost pairs were picked.
+    """
+    left, right = picked.left.unsqueeze(-1), picked.right.unsqueeze(-1)
+    return SpreadPairs(picked.family, left, right, torch.ones_like(left, dtype=torch.bool))
+
+
 def pairs_won_at(pairs: Pairs, left: Tensor, right: Tensor) -> Tensor:
-    """Whether single pairs are won: ``[t]``, bool."""
+    """Whether single pairs are won: ``[...]``, bool."""
     x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
     ours, theirs = left % pairs.left.shape[-1], right % pairs.right.shape[-1]
     tie = {
@@ -114,16 +152,17 @@ def pairs_won_at(pairs: Pairs, left: Tensor, right: Tensor) -> Tensor:
 def flipped_counts(
     families: tuple[PairFamily, ...],
     before: Tensor,
-    flips: FlippedPairs,
+    flips: SpreadPairs,
     gains: Tensor,
 ) -> Tensor:
-    """Row counts after one flip each: ``[t, R]``.
+    """Row counts after some flips each: ``[t, R]``.
 
     Args:
         families: The comparisons.
         before: ``[R]`` or ``[t, R]``, counts before the flips.
         flips: The pairs that flip.
-        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
+            flip.
     """
     result = before.expand(gains.shape[0], before.shape[-1]).clone()
     start = 0
@@ -135,9 +174,9 @@ def flipped_counts(
         if family.rows == "total":
             item = torch.zeros_like(item)
         if size:
-            own = flips.family == place
+            own = (flips.family == place).unsqueeze(-1)
             at = torch.where(own, item, 0) + start
-            result.scatter_add_(-1, at.unsqueeze(-1), torch.where(own, gains, 0).unsqueeze(-1))
+            result.scatter_add_(-1, at, torch.where(own, gains, 0))
         start += size
     return result
 

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from lossc.compiler.batches import make_batch
 from lossc.compiler.compile import compile_spec
-from lossc.runtime.interpolation import idw_weights
+from lossc.runtime.between import idw_weights
 from lossc.runtime.reference import idw, idw_gradient
 from lossc.runtime.written_out import configurations
 

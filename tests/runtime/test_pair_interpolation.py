@@ -12,8 +12,11 @@ from torch.testing import assert_close
 from lossc.compiler.compile import compile_spec
 from lossc.runtime.anchors import fair_counts
 from lossc.runtime.counter import random_words
-from lossc.runtime.pair_anchors import pick_pairs, random_counts, rows_stored
+from lossc.runtime.flipped_shares import flip_share
+from lossc.runtime.pair_anchors import pick_pairs, random_counts, rows_stored, rows_won
+from lossc.runtime.pair_lines import pick_pair_lines
 from lossc.runtime.pair_numbers import dense_pairs, pairs_stored, pairs_won
+from lossc.runtime.pair_shares import thinned_rows
 from lossc.runtime.pairs import order_pairs
 from lossc.runtime.reference import idw_gradient
 
@@ -24,9 +27,12 @@ METRICS = (
 KINDS = ("random", "tied", "far", "full", "grouped", "perfect")
 
 
+FLIPS = ("row", "column", "share")
+
+
 @functools.cache
-def compiled(name, step="sigmoid"):
-    return compile_spec(name, step=step)
+def compiled(name, step="sigmoid", flips="bit"):
+    return compile_spec(name, step=step, interpolation=f"idw(flips={flips})")
 
 
 def inputs_of(name, kind, n=26):
@@ -88,35 +94,59 @@ def written_out(loss, inputs, options, rule):
     won = torch.stack([pairs_won(order).sum() for order in orders])
     good, nearby, bad = (options[name] for name in ("good", "nearby", "bad"))
     seed, step = loss.seed, loss.step - 1
-    words = random_words(seed, step, 2 * (good + nearby)).reshape(-1, 2)
+    flips = options.get("flips", "bit")
     lost = kept - won
+    some = bool(lost.sum() > 0)
+    all_stored = torch.cat([rows_stored(f, o) for f, o in zip(families, orders, strict=True)])
+    words = random_words(seed, step, (1 if flips == "share" else 2) * (good + nearby))
+    best = torch.ones_like(now)
 
-    def flipped(before, flips):
+    def flipped(before, picked, only):
         rows = []
-        for number, i, j in zip(*(value.tolist() for value in flips), strict=True):
+        for number, i, j in zip(*(value.tolist() for value in picked), strict=True):
             row, start = before.clone(), sum(int(stored.sum()) for stored in where[:number])
-            places = where[number].nonzero().tolist()
-            place = [i, j] if families[number].rows == "left" else [j, i]
-            row[start + places.index(place)] ^= True
+            left = families[number].rows == "left"
+            # all pairs of the item on the line's side: of the outer index, or of the inner one
+            on_left = options["sides"][number] == "left" if flips != "bit" else None
+            for place, (a, b) in enumerate(where[number].nonzero().tolist()):
+                pair = (a, b) if left else (b, a)
+                if flips == "bit":
+                    row[start + place] ^= pair == (i, j)
+                elif pair[0 if on_left else 1] == (i if on_left else j):
+                    row[start + place] ^= bool(only[start + place])
             rows.append(row)
         return torch.stack(rows)
 
-    best = torch.ones_like(now)
-    some = bool(lost.sum() > 0)
-    sampled = torch.cat(
-        [
-            best.unsqueeze(0),
-            flipped(best, pick_pairs(orders, words[:good], kept, lost=False)),
-            flipped(now, pick_pairs(orders, words[good:], lost if some else kept, lost=some)),
-        ]
-    )
-    values = [loss.evaluate_binaries(b, *prepared) for b in sampled]
-    all_stored = torch.cat([rows_stored(f, o) for f, o in zip(families, orders, strict=True)])
+    if flips != "share":
+        pick = pick_pairs if flips == "bit" else pick_pair_lines
+        sides = options.get("sides", ())
+        words = words.reshape(-1, 2)
+        to_good = pick(families, orders, sides, words[:good], kept, False)
+        to_near = pick(families, orders, sides, words[good:], lost if some else kept, some)
+        sampled = [best.unsqueeze(0), flipped(best, to_good, best)]
+        sampled = torch.cat([*sampled, flipped(now, to_near, ~now if some else best)])
+        values = [loss.evaluate_binaries(b, *prepared) for b in sampled]
+        squared = (u - sampled.double()).square().sum(-1)
+    else:
+        q_good = flip_share(words[:good], kept.sum())
+        q_near = flip_share(words[good:], (lost if some else kept).sum())
+        now_rows = torch.cat([rows_won(f, o) for f, o in zip(families, orders, strict=True)])
+        rows, squared = [all_stored], [(u - 1).square().sum()]
+        for number, q in enumerate(q_good):
+            rows.append(all_stored - thinned_rows(all_stored, q, (seed, step), number))
+            squared.append(((u - 1).square() * (1 - q) + u.square() * q).sum())
+        for number, q in enumerate(q_near):
+            may = all_stored - now_rows if some else all_stored
+            change = thinned_rows(may, q, (seed, step), good + number)
+            rows.append(now_rows + (change if some else -change))
+            mean = torch.where(now, 1.0 if some else 1 - q, q)  # E[(u - a)^2], a in {0, 1}
+            squared.append(((u - 1).square() * mean + u.square() * (1 - mean)).sum())
+        values = [loss.metric_of_rows(r.unsqueeze(0), families, *prepared)[0] for r in rows]
+        squared = torch.stack(squared)
     for number in range(bad):
         rows = random_counts(all_stored, seed, step, number)
         values.append(loss.metric_of_rows(rows.unsqueeze(0), families, *prepared)[0])
     values = torch.stack(values).double()
-    squared = (u - sampled.double()).square().sum(-1)
     fair = ((u - 0.5).square() + 0.25).sum().expand(bad)
     weights = torch.cat([squared, fair]) ** -0.5
     value = (weights * values).sum() / weights.sum()
@@ -127,12 +157,16 @@ def written_out(loss, inputs, options, rule):
     return value.detach(), gradient
 
 
+RULES = [("bit", rule) for rule in ("exact", "improving", "published", "attract")]
+RULES += [(flips, rule) for flips in FLIPS for rule in ("exact", "published")]
+
+
 @pytest.mark.parametrize("name", METRICS)
-@pytest.mark.parametrize("rule", ["exact", "improving", "published", "attract"])
-def test_value_and_gradient_equal_the_written_out_ones(name, rule, monkeypatch):
+@pytest.mark.parametrize(("flips", "rule"), RULES)
+def test_value_and_gradient_equal_the_written_out_ones(name, flips, rule, monkeypatch):
     compared = 0
     for squash in ("none", "sigmoid"):
-        one = compiled(name)
+        one = compiled(name, flips=flips)
         options = {"temperature": 0.7, "squash": squash, "good": 5, "nearby": 4, "bad": 3}
         loss = one.loss(**options, gradient=rule, validate=False)
         sense = 1 if one.plan.graph.goal == "minimize" else -1
@@ -145,7 +179,13 @@ def test_value_and_gradient_equal_the_written_out_ones(name, rule, monkeypatch):
                 assert value.isfinite()
                 continue
             (gradient,) = torch.autograd.grad(value, inputs[0])
-            expected = written_out(loss, inputs, {**options, "step": "sigmoid"}, rule)
+            # a row is all pairs of a positive, whose index is the outer one; in average_precision
+            # it is the one that is beaten by other positives
+            sides = [family.rows if family.rows != "total" else "left" for family in families]
+            if flips == "column":
+                sides = ["left" if side == "right" else "right" for side in sides]
+            how = {**options, "step": "sigmoid", "flips": flips, "sides": tuple(sides)}
+            expected = written_out(loss, inputs, how, rule)
             assert_close(sense * value.detach(), expected[0], rtol=1e-8, atol=1e-9)
             scale = expected[1].abs().max()
             assert_close(sense * gradient, expected[1], rtol=1e-6, atol=1e-8 * (1 + float(scale)))

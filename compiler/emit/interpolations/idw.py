@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lossc.compiler.emit.interpolations.common import Forward, Parts
-from lossc.compiler.emit.text import definition, indented, spaced
+from lossc.compiler.emit.text import definition, indented, quoted, spaced
+from lossc.compiler.refactor.lines import line_axes, line_side
 
 
 def forward(parts: Parts) -> Forward:
@@ -19,7 +20,9 @@ def forward(parts: Parts) -> Forward:
         drawn = [f"ideal, free = {ideal}, {free}"]
         drawn += ["best = draw_best(families, metric, ideal, free, self.seed, step)"]
     step = surrogate.relaxation.function
-    call = parts.call("interpolate_idw", "families", "metric", step, "self.seed", "step", *best)
+    function = "interpolate_shares" if surrogate.flips == "share" else "interpolate_idw"
+    drawing = [*best, *_lines(parts)]
+    call = parts.call(function, "families", "metric", step, "self.seed", "step", *drawing)
     written = [parts.families, *parts.warming, *parts.metric, *drawn, *call]
     if not _sortable(parts):
         return Forward([*parts.step, *written], random=True)
@@ -44,8 +47,32 @@ def _sortable(parts: Parts) -> bool:
     return parts.plan.best_pairs and bool(step.powers) and not sampled
 
 
+def _lines(parts: Parts) -> list[str]:
+    """What says which rows or columns anchors flip, of all comparisons written out."""
+    flips = parts.surrogate.flips
+    if flips not in ("row", "column"):
+        return []
+    axes = [line_axes(row, flips) for row in parts.plan.families]
+    return ["pick=pick_lines", f"lines={tuple(axes)}"]
+
+
+def _pair_lines(parts: Parts) -> list[str]:
+    """The same for pairs by their items: whose items number the lines."""
+    flips = parts.surrogate.flips
+    if flips not in ("row", "column"):
+        return []
+    sides = "".join(f"{quoted(line_side(row, flips))}, " for row in parts.plan.families)
+    sides = sides if len(parts.plan.families) == 1 else sides.removesuffix(", ")
+    return [
+        "pick=pick_pair_lines",
+        "spread=pairs_of_lines",
+        f"sides=({sides.removesuffix(' ')})",
+    ]
+
+
 def _of_pairs(parts: Parts) -> list[str]:
     step, names = parts.surrogate.relaxation, parts.signature.arguments
+    flips = parts.surrogate.flips
     options = f"{step.function}, {step.powers}, {parts.temperature}, self.squash"
     kept = [name for name in parts.surrogate.method.run_time if name != "bits"]
     body = [
@@ -55,12 +82,13 @@ def _of_pairs(parts: Parts) -> list[str]:
         f"    return self.metric_of_rows(rows, pairs, {names})",
         "",
         f"relaxed = RelaxedPairs({options})",
-        "return interpolate_pairs(",
+        f"return {'interpolate_pair_shares' if flips == 'share' else 'interpolate_pairs'}(",
         "    pairs,",
         "    metric,",
         "    relaxed,",
         "    self.seed,",
         "    step,",
+        *(f"    {argument}," for argument in _pair_lines(parts)),
         *(f"    {name}=self.{name}," for name in kept),
         ")",
     ]
@@ -71,7 +99,7 @@ def _of_pairs(parts: Parts) -> list[str]:
 
 
 def _of_families(parts: Parts, written: list[str]) -> list[str]:
-    body = [line.replace("value = interpolate_idw(", "return interpolate_idw(") for line in written]
+    body = [line.replace("value = interpolate_", "return interpolate_") for line in written]
     body = spaced(body)
     arguments = ["step: Tensor", *parts.signature.plain()]
     doc = "The interpolated metric with all comparisons written out: of few."

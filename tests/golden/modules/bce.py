@@ -123,4 +123,15 @@ def as_scores(value: Tensor) -> Tensor:
 
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     """``value``, or ``default`` where it is undefined; the gradient there is 0."""
-    return torch.where(value.isnan(), default, value)
+    undefined = value.isnan()
+    alike = not isinstance(default, Tensor) or default.ndim == 0
+    if alike and no_entry(undefined):
+        return value
+    return torch.where(undefined, default, value)
+
+
+def no_entry(found: Tensor) -> bool:
+    """Whether a condition is known to be false everywhere; not where asking would have to wait."""
+    if torch.compiler.is_compiling() or found.device.type != "cpu":
+        return False
+    return not bool(found.any())

@@ -456,13 +456,26 @@ def check_places(*sizes: int) -> None:
 def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
     """The quotient; NaN, with gradient 0, where the denominator is 0."""
     none = denominator == 0
+    if no_entry(none):
+        return numerator / denominator
     quotient = numerator / torch.where(none, 1, denominator)
     return torch.where(none, torch.nan, quotient)
 
 
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     """``value``, or ``default`` where it is undefined; the gradient there is 0."""
-    return torch.where(value.isnan(), default, value)
+    undefined = value.isnan()
+    alike = not isinstance(default, Tensor) or default.ndim == 0
+    if alike and no_entry(undefined):
+        return value
+    return torch.where(undefined, default, value)
+
+
+def no_entry(found: Tensor) -> bool:
+    """Whether a condition is known to be false everywhere; not where asking would have to wait."""
+    if torch.compiler.is_compiling() or found.device.type != "cpu":
+        return False
+    return not bool(found.any())
 
 
 def first_occurrence(values: Tensor) -> Tensor:
@@ -791,16 +804,44 @@ def pick_among(words: Tensor, mask: Tensor) -> Tensor:
     return torch.searchsorted(ranks, rank).clamp_max(mask.shape[0] - 1)
 
 
+class Flips(NamedTuple):
+    """The bits in which t anchors differ from the configuration that they are drawn around.
+
+    Args:
+        at: ``[t, m]``, flat positions among all dense places of all families.
+        flips: ``[t, m]``, bool: which of them flip; no position does twice.
+    """
+
+    at: Tensor
+    flips: Tensor
+
+
+def pick_bits(
+    families: tuple[Family, ...], lines: tuple[tuple[int, ...], ...], may: Tensor, words: Tensor
+) -> Flips:
+    """One bit each of those that may flip; none if none may.
+
+    Args:
+        families: The comparisons.
+        lines: Of no meaning here: ``pick_lines`` takes them.
+        may: ``[L]``, bool.
+        words: ``[t]``, random.
+    """
+    at = pick_among(words, may).unsqueeze(-1)
+    return Flips(at, may[at])
+
+
 def flipped_rows(
     families: tuple[Family, ...], rows: Tensor, positions: Tensor, gains: Tensor
 ) -> Tensor:
-    """Row counts after one flip each.
+    """Row counts after some flips each.
 
     Args:
         families: Give the layout of flat positions.
         rows: ``[t, R]``, counts before the flips; not changed.
-        positions: ``[t]``, flat positions among all dense places of all families.
-        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+        positions: ``[t, m]``, flat positions among all dense places of all families.
+        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
+            flip.
 
     Returns:
         ``[t, R]``.
@@ -816,8 +857,8 @@ def flipped_rows(
         local = positions - place_start
         here = (local >= 0) & (local < places)
         local = local.clamp(0, places - 1)
-        change = torch.where(here, gains, 0).unsqueeze(-1)
-        result.scatter_add_(-1, (row_start + local // columns).unsqueeze(-1), change)
+        change = torch.where(here, gains, 0)
+        result.scatter_add_(-1, row_start + local // columns, change)
         if family.mirrored:
             items = family.stored.shape[-1]
             group, pair = local // (items * items), local % (items * items)
@@ -827,11 +868,11 @@ def flipped_rows(
                 if family.columns
                 else group * items * items + second * items + first
             )
-            result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+            result.scatter_add_(-1, row_start + mirror, -change)
         if family.both_ways:
             items = family.stored.shape[-1]
             against = count + local // (items * items) * items + local % items
-            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
+            result.scatter_add_(-1, row_start + against, change)
         place_start += places
         row_start += count_of_rows(family)
     return result
@@ -945,53 +986,18 @@ def tied_places(families: tuple[Family, ...]) -> Tensor:
     return torch.cat([one.reshape(-1) for one in equal])
 
 
-def interpolate_idw(
+def interpolate_between(
     families: tuple[Family, ...],
     metric: Callable[[Tensor], Tensor],
     relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
-    seed: Tensor,
-    step: Tensor,
-    best: Tensor | None = None,
-    temperature: Tensor | float = 1.0,
-    squash: str = "none",
-    good: int = 16,
-    bad: int = 16,
-    nearby: int = 16,
-    power: float = 1.0,
-    gradient: str = "exact",
-    bits: str = "auto",
+    draw: Callable[[Standing], DrawnAnchors],
+    best: Tensor | None,
+    temperature: Tensor | float,
+    squash: str,
+    power: float,
+    gradient: str,
 ) -> Tensor:
-    r"""The interpolated metric, differentiable in the scores.
-
-    Anchors are described by how they differ from the current configuration: d^2 to the latter is
-    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
-    digits. One pass over the comparisons and a few corrections give value and gradient.
-
-    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
-    ``lossc.runtime.reference.idw_gradient``.
-
-    Args:
-        families: The comparisons.
-        metric: The metric of row counts, ``[t, R] -> [t]``.
-        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
-        seed: Scalar int64.
-        step: Scalar int64; anchors are drawn anew for every step.
-        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
-            comparisons are won.
-        temperature: Of the step, in the units of the (squashed) scores.
-        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
-        good: Anchors one flip away from the best.
-        bad: Anchors of fair random bits.
-        nearby: Anchors that correct one wrong bit of the current configuration.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
-            mean over the bits, ``auto`` draws below 64 comparisons.
-
-    Returns:
-        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
-        gradient.
-    """
+    """The metric interpolated between anchors of any kind; ``draw`` samples them."""
     comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
     now = end_to_end([binaries_of(family).reshape(-1) for family in families])
     if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
@@ -1000,12 +1006,11 @@ def interpolate_idw(
         stored = end_to_end([family.stored.reshape(-1) for family in families])
         tail, slope = relax(comparisons.detach().abs(), temperature)
         standing = where_we_stand(tail, stored, now, best)
-        drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
-        anchors = sample_anchors(families, standing, best, seed, step, (good, nearby, bad), drawn)
+        anchors = draw(standing)
     metrics = metric(anchors.rows).to(standing.tail.dtype)
     with torch.no_grad():
         value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
-        slope = slope_towards(standing, anchors, pulls, (good, nearby, bad)) * slope
+        slope = slope_towards(standing, anchors.along(standing, pulls), pulls) * slope
     result = attach_gradient(comparisons, value, slope)
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
         result = result + shares.dot(metrics - metrics.detach())
@@ -1045,89 +1050,33 @@ def where_we_stand(tail: Tensor, stored: Tensor, now: Tensor, best: Tensor | Non
     return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
 
 
-class Anchors(NamedTuple):
-    """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
+class DrawnAnchors(Protocol):
+    """Sampled anchors: their row counts, ``[t, R]``, and squared distances, ``[t]``."""
 
-    Args:
-        good_at: ``[good]``, the bit in which each good anchor differs from the best configuration.
-        near_at: ``[nearby]``, the bit in which each nearby one differs from the current one.
-        rows: ``[t, R]``, row counts of all.
-        squared: ``[t]``, squared distances from the relaxed binaries.
-        differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
-            bits were drawn; else ``None``.
-    """
+    @property
+    def rows(self) -> Tensor: ...
 
-    good_at: Tensor
-    near_at: Tensor
-    rows: Tensor
-    squared: Tensor
-    differ: Tensor | None
+    @property
+    def squared(self) -> Tensor: ...
 
+    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
+        """For each bit the sum of the pulls of anchors that differ from the current one: ``[L]``.
 
-def sample_anchors(
-    families: tuple[Family, ...],
-    standing: Standing,
-    best: Tensor | None,
-    seed: Tensor,
-    step: Tensor,
-    counts: tuple[int, int, int],
-    drawn: bool,
-) -> Anchors:
-    """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
-    stored, now, wrong, kept, tail, excess = standing
-    good, nearby, bad = counts
-    width = words_of_bits(families) if drawn else words_of_counts(families)
-    words = random_words(seed, step, good + nearby + bad * width)
-    flips, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
-    # good anchors flip the best configuration anywhere; nearby ones correct a wrong bit, if any
-    good_at = pick_among(flips[:good], stored)
-    near_at = pick_among(flips[good:], wrong | (stored & ~wrong.any()))
-
-    # squared distances, all as the current one plus the bits that differ: no digits are lost
-    current = tail.dot(tail)
-    best_distance = current + excess.dot(wrong.to(excess.dtype))
-    wrong_good, excess_good = wrong[good_at], excess[good_at]
-    good_distance = best_distance + torch.where(wrong_good, -excess_good, excess_good)
-    near_distance = current + excess[near_at]
-
-    now_rows = dense_row_counts(families, now)
-    best_rows = dense_row_counts(families, stored if best is None else best & stored)
-    flipped_at = torch.cat([good_at, near_at])
-    gain = (1 - 2 * now.long()[flipped_at]) * stored.any()  # what a flip of the current bit wins
-    gain[:good] *= 1 - 2 * wrong_good.long()
-    before = torch.cat([best_rows.expand(good, -1), now_rows.expand(nearby, -1)])
-    rows = [best_rows.unsqueeze(0), flipped_rows(families, before, flipped_at, gain)]
-    differ = None
-    bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
-    if drawn:
-        bits_of_bad = random_binaries(families, bad_words)
-        rows.append(dense_row_counts(families, bits_of_bad))
-        differ = ((bits_of_bad != now) & stored).to(excess.dtype)
-        bad_distance = current + (differ * excess).sum(-1)
-    else:
-        rows.append(random_row_counts(families, bad_words))
-    squared = torch.cat([best_distance.unsqueeze(0), good_distance, near_distance, bad_distance])
-    return Anchors(good_at, near_at, torch.cat(rows), squared, differ)
+        Args:
+            standing: Where the current scores stand.
+            pulls: ``[t]``, of the anchors.
+        """
+        ...
 
 
-def slope_towards(
-    standing: Standing, anchors: Anchors, pulls: Tensor, counts: tuple[int, int, int]
-) -> Tensor:
+def slope_towards(standing: Standing, along: Tensor, pulls: Tensor) -> Tensor:
     """The sum over anchors of ``pull * (u - anchor)``, bit by bit: ``[L]``.
 
     With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor
     that differs from the current bit adds s.
     """
-    now, wrong, kept, tail = standing.now, standing.wrong, standing.kept, standing.tail
-    to_best, to_good, to_near, to_bad = torch.split(pulls, [1, *counts])
-    along = wrong.to(tail.dtype) * (to_best.sum() + to_good.sum()) - tail * pulls.sum()
-    along.index_add_(0, anchors.good_at, torch.where(wrong[anchors.good_at], -to_good, to_good))
-    along.index_add_(0, anchors.near_at, to_near)
-    if anchors.differ is None:
-        along += kept * (to_bad.sum() / 2)
-    else:
-        along += (to_bad.unsqueeze(-1) * anchors.differ).sum(0)
-    return torch.where(now, along, -along) * kept
+    along = along - standing.tail * pulls.sum()
+    return torch.where(standing.now, along, -along) * standing.kept
 
 
 def idw_weights(
@@ -1187,6 +1136,160 @@ def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor
         comparisons, value, slope
     )
     return attached
+
+
+def interpolate_idw(
+    families: tuple[Family, ...],
+    metric: Callable[[Tensor], Tensor],
+    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
+    seed: Tensor,
+    step: Tensor,
+    best: Tensor | None = None,
+    temperature: Tensor | float = 1.0,
+    squash: str = "none",
+    good: int = 16,
+    bad: int = 16,
+    nearby: int = 16,
+    power: float = 1.0,
+    gradient: str = "exact",
+    bits: str = "auto",
+    pick: Callable[
+        [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
+    ] = pick_bits,
+    lines: tuple[tuple[int, ...], ...] = (),
+) -> Tensor:
+    r"""The interpolated metric, differentiable in the scores.
+
+    Anchors are described by how they differ from the current configuration: d^2 to the latter is
+    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
+    digits. One pass over the comparisons and a few corrections give value and gradient.
+
+    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
+    ``lossc.runtime.reference.idw_gradient``.
+
+    Args:
+        families: The comparisons.
+        metric: The metric of row counts, ``[t, R] -> [t]``.
+        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
+        seed: Scalar int64.
+        step: Scalar int64; anchors are drawn anew for every step.
+        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
+            comparisons are won.
+        temperature: Of the step, in the units of the (squashed) scores.
+        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
+        good: Anchors that differ a little from the best.
+        bad: Anchors of fair random bits.
+        nearby: Anchors that correct something wrong of the current configuration.
+        power: Shepard's power.
+        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
+        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
+            mean over the bits, ``auto`` draws below 64 comparisons.
+        pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
+        lines: For the latter, the axes of each family along which its lines run.
+
+    Returns:
+        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
+        gradient.
+    """
+
+    def draw(standing: Standing) -> Anchors:
+        drawn = bits == "drawn" or (bits == "auto" and standing.stored.shape[0] < 64)
+        counts = (good, nearby, bad)
+        return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
+
+    return interpolate_between(
+        families, metric, relax, draw, best, temperature, squash, power, gradient
+    )
+
+
+class Anchors(NamedTuple):
+    """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
+
+    Args:
+        good: What each good anchor flips of the best configuration.
+        near: What each nearby one flips of the current one.
+        rows: ``[t, R]``, row counts of all.
+        squared: ``[t]``, squared distances from the relaxed binaries.
+        differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
+            bits were drawn; else ``None``.
+    """
+
+    good: Flips
+    near: Flips
+    rows: Tensor
+    squared: Tensor
+    differ: Tensor | None
+
+    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
+        """For each bit the sum of the pulls of anchors that differ from the current one."""
+        wrong = standing.wrong
+        good, near = self.good.at.shape[0], self.near.at.shape[0]
+        to_best, to_good, to_near = pulls[:1], pulls[1 : 1 + good], pulls[1 + good :][:near]
+        to_bad = pulls[1 + good + near :]
+        found = wrong.to(standing.tail.dtype) * (to_best.sum() + to_good.sum())
+        back = torch.where(wrong[self.good.at], -1, 1) * self.good.flips
+        found.index_add_(0, self.good.at.flatten(), (to_good.unsqueeze(-1) * back).flatten())
+        there = to_near.unsqueeze(-1) * self.near.flips
+        found.index_add_(0, self.near.at.flatten(), there.flatten())
+        if self.differ is None:
+            return found + standing.kept * (to_bad.sum() / 2)
+        return found + (to_bad.unsqueeze(-1) * self.differ).sum(0)
+
+
+def sample_anchors(
+    families: tuple[Family, ...],
+    standing: Standing,
+    best: Tensor | None,
+    seed: Tensor,
+    step: Tensor,
+    counts: tuple[int, int, int],
+    drawn: bool,
+    pick: Callable[[tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips],
+    lines: tuple[tuple[int, ...], ...],
+) -> Anchors:
+    """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
+    stored, now, wrong, kept, tail, excess = standing
+    good, nearby, bad = counts
+    width = words_of_bits(families) if drawn else words_of_counts(families)
+    words = random_words(seed, step, good + nearby + bad * width)
+    words, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
+    # good anchors flip the best configuration anywhere; nearby ones correct what is wrong, if any
+    to_good = pick(families, lines, stored, words[:good])
+    to_near = pick(families, lines, wrong | (stored & ~wrong.any()), words[good:])
+
+    # squared distances, all as the current one plus the bits that differ: no digits are lost
+    current = tail.dot(tail)
+    missing = excess.dot(wrong.to(excess.dtype))
+    wrong_good, excess_good = wrong[to_good.at], excess[to_good.at] * to_good.flips
+    # of wrong bits an anchor differs where it does not flip; a difference of 0 is to be exactly 0
+    righted = (wrong_good & to_good.flips).sum(-1)
+    rest = missing - (excess_good * wrong_good).sum(-1)
+    rest = torch.where(wrong.sum() > righted, rest.clamp_min(0), 0)
+    good_distance = current + rest + (excess_good * ~wrong_good).sum(-1)
+    near_distance = current + (excess[to_near.at] * to_near.flips).sum(-1)
+
+    now_rows = dense_row_counts(families, now)
+    best_rows = dense_row_counts(families, stored if best is None else best & stored)
+    # what a flip of the current bit wins; of the best one, the opposite where they differ
+    gain_near = torch.where(now[to_near.at], -1, 1) * to_near.flips
+    gain_good = torch.where(now[to_good.at] != wrong_good, -1, 1) * to_good.flips
+    rows = [
+        best_rows.unsqueeze(0),
+        flipped_rows(families, best_rows.expand(good, -1), to_good.at, gain_good),
+        flipped_rows(families, now_rows.expand(nearby, -1), to_near.at, gain_near),
+    ]
+    differ = None
+    bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
+    if drawn:
+        bits_of_bad = random_binaries(families, bad_words)
+        rows.append(dense_row_counts(families, bits_of_bad))
+        differ = ((bits_of_bad != now) & stored).to(excess.dtype)
+        bad_distance = current + (differ * excess).sum(-1)
+    else:
+        rows.append(random_row_counts(families, bad_words))
+    best_distance = (current + missing).unsqueeze(0)
+    squared = torch.cat([best_distance, good_distance, near_distance, bad_distance])
+    return Anchors(to_good, to_near, torch.cat(rows), squared, differ)
 
 
 class Pairs(NamedTuple):

@@ -489,13 +489,26 @@ def check_places(*sizes: int) -> None:
 def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
     """The quotient; NaN, with gradient 0, where the denominator is 0."""
     none = denominator == 0
+    if no_entry(none):
+        return numerator / denominator
     quotient = numerator / torch.where(none, 1, denominator)
     return torch.where(none, torch.nan, quotient)
 
 
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     """``value``, or ``default`` where it is undefined; the gradient there is 0."""
-    return torch.where(value.isnan(), default, value)
+    undefined = value.isnan()
+    alike = not isinstance(default, Tensor) or default.ndim == 0
+    if alike and no_entry(undefined):
+        return value
+    return torch.where(undefined, default, value)
+
+
+def no_entry(found: Tensor) -> bool:
+    """Whether a condition is known to be false everywhere; not where asking would have to wait."""
+    if torch.compiler.is_compiling() or found.device.type != "cpu":
+        return False
+    return not bool(found.any())
 
 
 def square_root(value: Tensor) -> Tensor:
@@ -745,16 +758,44 @@ def pick_among(words: Tensor, mask: Tensor) -> Tensor:
     return torch.searchsorted(ranks, rank).clamp_max(mask.shape[0] - 1)
 
 
+class Flips(NamedTuple):
+    """The bits in which t anchors differ from the configuration that they are drawn around.
+
+    Args:
+        at: ``[t, m]``, flat positions among all dense places of all families.
+        flips: ``[t, m]``, bool: which of them flip; no position does twice.
+    """
+
+    at: Tensor
+    flips: Tensor
+
+
+def pick_bits(
+    families: tuple[Family, ...], lines: tuple[tuple[int, ...], ...], may: Tensor, words: Tensor
+) -> Flips:
+    """One bit each of those that may flip; none if none may.
+
+    Args:
+        families: The comparisons.
+        lines: Of no meaning here: ``pick_lines`` takes them.
+        may: ``[L]``, bool.
+        words: ``[t]``, random.
+    """
+    at = pick_among(words, may).unsqueeze(-1)
+    return Flips(at, may[at])
+
+
 def flipped_rows(
     families: tuple[Family, ...], rows: Tensor, positions: Tensor, gains: Tensor
 ) -> Tensor:
-    """Row counts after one flip each.
+    """Row counts after some flips each.
 
     Args:
         families: Give the layout of flat positions.
         rows: ``[t, R]``, counts before the flips; not changed.
-        positions: ``[t]``, flat positions among all dense places of all families.
-        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+        positions: ``[t, m]``, flat positions among all dense places of all families.
+        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
+            flip.
 
     Returns:
         ``[t, R]``.
@@ -770,8 +811,8 @@ def flipped_rows(
         local = positions - place_start
         here = (local >= 0) & (local < places)
         local = local.clamp(0, places - 1)
-        change = torch.where(here, gains, 0).unsqueeze(-1)
-        result.scatter_add_(-1, (row_start + local // columns).unsqueeze(-1), change)
+        change = torch.where(here, gains, 0)
+        result.scatter_add_(-1, row_start + local // columns, change)
         if family.mirrored:
             items = family.stored.shape[-1]
             group, pair = local // (items * items), local % (items * items)
@@ -781,11 +822,11 @@ def flipped_rows(
                 if family.columns
                 else group * items * items + second * items + first
             )
-            result.scatter_add_(-1, (row_start + mirror).unsqueeze(-1), -change)
+            result.scatter_add_(-1, row_start + mirror, -change)
         if family.both_ways:
             items = family.stored.shape[-1]
             against = count + local // (items * items) * items + local % items
-            result.scatter_add_(-1, (row_start + against).unsqueeze(-1), change)
+            result.scatter_add_(-1, row_start + against, change)
         place_start += places
         row_start += count_of_rows(family)
     return result
@@ -881,53 +922,18 @@ def dense_row_counts(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
     return torch.cat(parts, -1)
 
 
-def interpolate_idw(
+def interpolate_between(
     families: tuple[Family, ...],
     metric: Callable[[Tensor], Tensor],
     relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
-    seed: Tensor,
-    step: Tensor,
-    best: Tensor | None = None,
-    temperature: Tensor | float = 1.0,
-    squash: str = "none",
-    good: int = 16,
-    bad: int = 16,
-    nearby: int = 16,
-    power: float = 1.0,
-    gradient: str = "exact",
-    bits: str = "auto",
+    draw: Callable[[Standing], DrawnAnchors],
+    best: Tensor | None,
+    temperature: Tensor | float,
+    squash: str,
+    power: float,
+    gradient: str,
 ) -> Tensor:
-    r"""The interpolated metric, differentiable in the scores.
-
-    Anchors are described by how they differ from the current configuration: d^2 to the latter is
-    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
-    digits. One pass over the comparisons and a few corrections give value and gradient.
-
-    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
-    ``lossc.runtime.reference.idw_gradient``.
-
-    Args:
-        families: The comparisons.
-        metric: The metric of row counts, ``[t, R] -> [t]``.
-        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
-        seed: Scalar int64.
-        step: Scalar int64; anchors are drawn anew for every step.
-        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
-            comparisons are won.
-        temperature: Of the step, in the units of the (squashed) scores.
-        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
-        good: Anchors one flip away from the best.
-        bad: Anchors of fair random bits.
-        nearby: Anchors that correct one wrong bit of the current configuration.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
-            mean over the bits, ``auto`` draws below 64 comparisons.
-
-    Returns:
-        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
-        gradient.
-    """
+    """The metric interpolated between anchors of any kind; ``draw`` samples them."""
     comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
     now = end_to_end([binaries_of(family).reshape(-1) for family in families])
     if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
@@ -936,12 +942,11 @@ def interpolate_idw(
         stored = end_to_end([family.stored.reshape(-1) for family in families])
         tail, slope = relax(comparisons.detach().abs(), temperature)
         standing = where_we_stand(tail, stored, now, best)
-        drawn = bits == "drawn" or (bits == "auto" and stored.shape[0] < 64)
-        anchors = sample_anchors(families, standing, best, seed, step, (good, nearby, bad), drawn)
+        anchors = draw(standing)
     metrics = metric(anchors.rows).to(standing.tail.dtype)
     with torch.no_grad():
         value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
-        slope = slope_towards(standing, anchors, pulls, (good, nearby, bad)) * slope
+        slope = slope_towards(standing, anchors.along(standing, pulls), pulls) * slope
     result = attach_gradient(comparisons, value, slope)
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
         result = result + shares.dot(metrics - metrics.detach())
@@ -981,89 +986,33 @@ def where_we_stand(tail: Tensor, stored: Tensor, now: Tensor, best: Tensor | Non
     return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
 
 
-class Anchors(NamedTuple):
-    """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
+class DrawnAnchors(Protocol):
+    """Sampled anchors: their row counts, ``[t, R]``, and squared distances, ``[t]``."""
 
-    Args:
-        good_at: ``[good]``, the bit in which each good anchor differs from the best configuration.
-        near_at: ``[nearby]``, the bit in which each nearby one differs from the current one.
-        rows: ``[t, R]``, row counts of all.
-        squared: ``[t]``, squared distances from the relaxed binaries.
-        differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
-            bits were drawn; else ``None``.
-    """
+    @property
+    def rows(self) -> Tensor: ...
 
-    good_at: Tensor
-    near_at: Tensor
-    rows: Tensor
-    squared: Tensor
-    differ: Tensor | None
+    @property
+    def squared(self) -> Tensor: ...
 
+    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
+        """For each bit the sum of the pulls of anchors that differ from the current one: ``[L]``.
 
-def sample_anchors(
-    families: tuple[Family, ...],
-    standing: Standing,
-    best: Tensor | None,
-    seed: Tensor,
-    step: Tensor,
-    counts: tuple[int, int, int],
-    drawn: bool,
-) -> Anchors:
-    """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
-    stored, now, wrong, kept, tail, excess = standing
-    good, nearby, bad = counts
-    width = words_of_bits(families) if drawn else words_of_counts(families)
-    words = random_words(seed, step, good + nearby + bad * width)
-    flips, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
-    # good anchors flip the best configuration anywhere; nearby ones correct a wrong bit, if any
-    good_at = pick_among(flips[:good], stored)
-    near_at = pick_among(flips[good:], wrong | (stored & ~wrong.any()))
-
-    # squared distances, all as the current one plus the bits that differ: no digits are lost
-    current = tail.dot(tail)
-    best_distance = current + excess.dot(wrong.to(excess.dtype))
-    wrong_good, excess_good = wrong[good_at], excess[good_at]
-    good_distance = best_distance + torch.where(wrong_good, -excess_good, excess_good)
-    near_distance = current + excess[near_at]
-
-    now_rows = dense_row_counts(families, now)
-    best_rows = dense_row_counts(families, stored if best is None else best & stored)
-    flipped_at = torch.cat([good_at, near_at])
-    gain = (1 - 2 * now.long()[flipped_at]) * stored.any()  # what a flip of the current bit wins
-    gain[:good] *= 1 - 2 * wrong_good.long()
-    before = torch.cat([best_rows.expand(good, -1), now_rows.expand(nearby, -1)])
-    rows = [best_rows.unsqueeze(0), flipped_rows(families, before, flipped_at, gain)]
-    differ = None
-    bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
-    if drawn:
-        bits_of_bad = random_binaries(families, bad_words)
-        rows.append(dense_row_counts(families, bits_of_bad))
-        differ = ((bits_of_bad != now) & stored).to(excess.dtype)
-        bad_distance = current + (differ * excess).sum(-1)
-    else:
-        rows.append(random_row_counts(families, bad_words))
-    squared = torch.cat([best_distance.unsqueeze(0), good_distance, near_distance, bad_distance])
-    return Anchors(good_at, near_at, torch.cat(rows), squared, differ)
+        Args:
+            standing: Where the current scores stand.
+            pulls: ``[t]``, of the anchors.
+        """
+        ...
 
 
-def slope_towards(
-    standing: Standing, anchors: Anchors, pulls: Tensor, counts: tuple[int, int, int]
-) -> Tensor:
+def slope_towards(standing: Standing, along: Tensor, pulls: Tensor) -> Tensor:
     """The sum over anchors of ``pull * (u - anchor)``, bit by bit: ``[L]``.
 
     With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor
     that differs from the current bit adds s.
     """
-    now, wrong, kept, tail = standing.now, standing.wrong, standing.kept, standing.tail
-    to_best, to_good, to_near, to_bad = torch.split(pulls, [1, *counts])
-    along = wrong.to(tail.dtype) * (to_best.sum() + to_good.sum()) - tail * pulls.sum()
-    along.index_add_(0, anchors.good_at, torch.where(wrong[anchors.good_at], -to_good, to_good))
-    along.index_add_(0, anchors.near_at, to_near)
-    if anchors.differ is None:
-        along += kept * (to_bad.sum() / 2)
-    else:
-        along += (to_bad.unsqueeze(-1) * anchors.differ).sum(0)
-    return torch.where(now, along, -along) * kept
+    along = along - standing.tail * pulls.sum()
+    return torch.where(standing.now, along, -along) * standing.kept
 
 
 def idw_weights(
@@ -1123,6 +1072,160 @@ def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor
         comparisons, value, slope
     )
     return attached
+
+
+def interpolate_idw(
+    families: tuple[Family, ...],
+    metric: Callable[[Tensor], Tensor],
+    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
+    seed: Tensor,
+    step: Tensor,
+    best: Tensor | None = None,
+    temperature: Tensor | float = 1.0,
+    squash: str = "none",
+    good: int = 16,
+    bad: int = 16,
+    nearby: int = 16,
+    power: float = 1.0,
+    gradient: str = "exact",
+    bits: str = "auto",
+    pick: Callable[
+        [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
+    ] = pick_bits,
+    lines: tuple[tuple[int, ...], ...] = (),
+) -> Tensor:
+    r"""The interpolated metric, differentiable in the scores.
+
+    Anchors are described by how they differ from the current configuration: d^2 to the latter is
+    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
+    digits. One pass over the comparisons and a few corrections give value and gradient.
+
+    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
+    ``lossc.runtime.reference.idw_gradient``.
+
+    Args:
+        families: The comparisons.
+        metric: The metric of row counts, ``[t, R] -> [t]``.
+        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
+        seed: Scalar int64.
+        step: Scalar int64; anchors are drawn anew for every step.
+        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
+            comparisons are won.
+        temperature: Of the step, in the units of the (squashed) scores.
+        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
+        good: Anchors that differ a little from the best.
+        bad: Anchors of fair random bits.
+        nearby: Anchors that correct something wrong of the current configuration.
+        power: Shepard's power.
+        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
+        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
+            mean over the bits, ``auto`` draws below 64 comparisons.
+        pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
+        lines: For the latter, the axes of each family along which its lines run.
+
+    Returns:
+        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
+        gradient.
+    """
+
+    def draw(standing: Standing) -> Anchors:
+        drawn = bits == "drawn" or (bits == "auto" and standing.stored.shape[0] < 64)
+        counts = (good, nearby, bad)
+        return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
+
+    return interpolate_between(
+        families, metric, relax, draw, best, temperature, squash, power, gradient
+    )
+
+
+class Anchors(NamedTuple):
+    """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
+
+    Args:
+        good: What each good anchor flips of the best configuration.
+        near: What each nearby one flips of the current one.
+        rows: ``[t, R]``, row counts of all.
+        squared: ``[t]``, squared distances from the relaxed binaries.
+        differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
+            bits were drawn; else ``None``.
+    """
+
+    good: Flips
+    near: Flips
+    rows: Tensor
+    squared: Tensor
+    differ: Tensor | None
+
+    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
+        """For each bit the sum of the pulls of anchors that differ from the current one."""
+        wrong = standing.wrong
+        good, near = self.good.at.shape[0], self.near.at.shape[0]
+        to_best, to_good, to_near = pulls[:1], pulls[1 : 1 + good], pulls[1 + good :][:near]
+        to_bad = pulls[1 + good + near :]
+        found = wrong.to(standing.tail.dtype) * (to_best.sum() + to_good.sum())
+        back = torch.where(wrong[self.good.at], -1, 1) * self.good.flips
+        found.index_add_(0, self.good.at.flatten(), (to_good.unsqueeze(-1) * back).flatten())
+        there = to_near.unsqueeze(-1) * self.near.flips
+        found.index_add_(0, self.near.at.flatten(), there.flatten())
+        if self.differ is None:
+            return found + standing.kept * (to_bad.sum() / 2)
+        return found + (to_bad.unsqueeze(-1) * self.differ).sum(0)
+
+
+def sample_anchors(
+    families: tuple[Family, ...],
+    standing: Standing,
+    best: Tensor | None,
+    seed: Tensor,
+    step: Tensor,
+    counts: tuple[int, int, int],
+    drawn: bool,
+    pick: Callable[[tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips],
+    lines: tuple[tuple[int, ...], ...],
+) -> Anchors:
+    """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
+    stored, now, wrong, kept, tail, excess = standing
+    good, nearby, bad = counts
+    width = words_of_bits(families) if drawn else words_of_counts(families)
+    words = random_words(seed, step, good + nearby + bad * width)
+    words, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
+    # good anchors flip the best configuration anywhere; nearby ones correct what is wrong, if any
+    to_good = pick(families, lines, stored, words[:good])
+    to_near = pick(families, lines, wrong | (stored & ~wrong.any()), words[good:])
+
+    # squared distances, all as the current one plus the bits that differ: no digits are lost
+    current = tail.dot(tail)
+    missing = excess.dot(wrong.to(excess.dtype))
+    wrong_good, excess_good = wrong[to_good.at], excess[to_good.at] * to_good.flips
+    # of wrong bits an anchor differs where it does not flip; a difference of 0 is to be exactly 0
+    righted = (wrong_good & to_good.flips).sum(-1)
+    rest = missing - (excess_good * wrong_good).sum(-1)
+    rest = torch.where(wrong.sum() > righted, rest.clamp_min(0), 0)
+    good_distance = current + rest + (excess_good * ~wrong_good).sum(-1)
+    near_distance = current + (excess[to_near.at] * to_near.flips).sum(-1)
+
+    now_rows = dense_row_counts(families, now)
+    best_rows = dense_row_counts(families, stored if best is None else best & stored)
+    # what a flip of the current bit wins; of the best one, the opposite where they differ
+    gain_near = torch.where(now[to_near.at], -1, 1) * to_near.flips
+    gain_good = torch.where(now[to_good.at] != wrong_good, -1, 1) * to_good.flips
+    rows = [
+        best_rows.unsqueeze(0),
+        flipped_rows(families, best_rows.expand(good, -1), to_good.at, gain_good),
+        flipped_rows(families, now_rows.expand(nearby, -1), to_near.at, gain_near),
+    ]
+    differ = None
+    bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
+    if drawn:
+        bits_of_bad = random_binaries(families, bad_words)
+        rows.append(dense_row_counts(families, bits_of_bad))
+        differ = ((bits_of_bad != now) & stored).to(excess.dtype)
+        bad_distance = current + (differ * excess).sum(-1)
+    else:
+        rows.append(random_row_counts(families, bad_words))
+    best_distance = (current + missing).unsqueeze(0)
+    squared = torch.cat([best_distance, good_distance, near_distance, bad_distance])
+    return Anchors(to_good, to_near, torch.cat(rows), squared, differ)
 
 
 def sigmoid_powers(name: str, double: bool) -> tuple[float, ...]:
@@ -2085,7 +2188,7 @@ def padded_powers(relaxed: RelaxedPairs, names: tuple[str, ...], like: Tensor) -
 
 
 class FlippedPairs(NamedTuple):
-    """One pair of some family for each of t anchors.
+    """One pair of some family for each of t anchors; or one line of pairs.
 
     Args:
         family: ``[t]``, the number of its family.
@@ -2096,6 +2199,22 @@ class FlippedPairs(NamedTuple):
     family: Tensor
     left: Tensor
     right: Tensor
+
+
+class SpreadPairs(NamedTuple):
+    """The pairs in which t anchors differ from the configuration that they are drawn around.
+
+    Args:
+        family: ``[t]``, the number of their family.
+        left: ``[t, m]``, flat positions of the left items.
+        right: ``[t, m]``, of the right items.
+        flips: ``[t, m]``, bool: which of them flip; no pair does twice.
+    """
+
+    family: Tensor
+    left: Tensor
+    right: Tensor
+    flips: Tensor
 
 
 def rows_won(family: PairFamily, order: PairOrder) -> Tensor:
@@ -2133,12 +2252,19 @@ def wide_random_below(words: Tensor, bound: Tensor) -> Tensor:
 
 
 def pick_pairs(
-    orders: tuple[PairOrder, ...], words: Tensor, counts: Tensor, lost: bool
+    families: tuple[PairFamily, ...],
+    orders: tuple[PairOrder, ...],
+    sides: tuple[str, ...],
+    words: Tensor,
+    counts: Tensor,
+    lost: bool,
 ) -> FlippedPairs:
     """Pairs drawn evenly from those of all families, or from those that are lost.
 
     Args:
+        families: The comparisons.
         orders: Of the families.
+        sides: Of no meaning here: ``pick_pair_lines`` takes them.
         words: ``[t, 2]``, random.
         counts: ``[families]``, how many pairs there are to draw from in each.
         lost: Whether only lost pairs are among them.
@@ -2161,8 +2287,23 @@ def pick_pairs(
     return FlippedPairs(number, left, right)
 
 
+def pairs_as_picked(
+    families: tuple[PairFamily, ...], sides: tuple[str, ...], picked: FlippedPairs, lost: Tensor
+) -> SpreadPairs:
+    """The picked pairs themselves: ``[t, 1]``.
+
+    Args:
+        families: The comparisons.
+        sides: Of no meaning here: ``pairs_of_lines`` takes them.
+        picked: From ``pick_pairs``.
+        lost: Scalar bool: whether only lost pairs were picked.
+    """
+    left, right = picked.left.unsqueeze(-1), picked.right.unsqueeze(-1)
+    return SpreadPairs(picked.family, left, right, torch.ones_like(left, dtype=torch.bool))
+
+
 def pairs_won_at(pairs: Pairs, left: Tensor, right: Tensor) -> Tensor:
-    """Whether single pairs are won: ``[t]``, bool."""
+    """Whether single pairs are won: ``[...]``, bool."""
     x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
     ours, theirs = left % pairs.left.shape[-1], right % pairs.right.shape[-1]
     tie = {
@@ -2177,16 +2318,17 @@ def pairs_won_at(pairs: Pairs, left: Tensor, right: Tensor) -> Tensor:
 def flipped_counts(
     families: tuple[PairFamily, ...],
     before: Tensor,
-    flips: FlippedPairs,
+    flips: SpreadPairs,
     gains: Tensor,
 ) -> Tensor:
-    """Row counts after one flip each: ``[t, R]``.
+    """Row counts after some flips each: ``[t, R]``.
 
     Args:
         families: The comparisons.
         before: ``[R]`` or ``[t, R]``, counts before the flips.
         flips: The pairs that flip.
-        gains: ``[t]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no flip.
+        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
+            flip.
     """
     result = before.expand(gains.shape[0], before.shape[-1]).clone()
     start = 0
@@ -2198,9 +2340,9 @@ def flipped_counts(
         if family.rows == "total":
             item = torch.zeros_like(item)
         if size:
-            own = flips.family == place
+            own = (flips.family == place).unsqueeze(-1)
             at = torch.where(own, item, 0) + start
-            result.scatter_add_(-1, at.unsqueeze(-1), torch.where(own, gains, 0).unsqueeze(-1))
+            result.scatter_add_(-1, at, torch.where(own, gains, 0))
         start += size
     return result
 
@@ -2220,6 +2362,108 @@ def random_counts(stored: Tensor, seed: Tensor, step: Tensor, number: int) -> Te
     return fair_counts(words.reshape(size, 3), stored)
 
 
+class PairFlips(NamedTuple):
+    """What good or nearby anchors flip, written out for some of them at a time.
+
+    Args:
+        families: The comparisons.
+        sides: Of lines, whose items number them.
+        picked: ``[t]`` of each: the pairs, or the lines.
+        lost: Scalar bool: whether only lost pairs flip.
+        exists: Scalar bool: whether there are pairs at all.
+        spread: The pairs of what was picked.
+    """
+
+    families: tuple[PairFamily, ...]
+    sides: tuple[str, ...]
+    picked: FlippedPairs
+    lost: Tensor
+    exists: Tensor
+    spread: Callable[[tuple[PairFamily, ...], tuple[str, ...], FlippedPairs, Tensor], SpreadPairs]
+
+    def parts(self, counts: int = 1) -> list[slice]:
+        """Some anchors after others, as many as fit with ``counts`` numbers for each."""
+        width = max(counts, 1)
+        for family in self.families if self.sides else ():
+            width = max(width, family.pairs.left.shape[-1], family.pairs.right.shape[-1])
+        at_once = max(1, 2**22 // width)
+        anchors = self.picked.left.shape[0]
+        return [slice(start, start + at_once) for start in range(0, anchors, at_once)]
+
+    def pairs(self, here: slice) -> SpreadPairs:
+        """What some of them flip."""
+        part = FlippedPairs(*(value[here] for value in self.picked))
+        pairs = self.spread(self.families, self.sides, part, self.lost)
+        return pairs._replace(flips=pairs.flips & self.exists)
+
+
+class SinglePairs(NamedTuple):
+    """Single pairs: whether each is won, its tail, and its slope; ``[t, m]``, float64."""
+
+    won: Tensor
+    tail: Tensor
+    slope: Tensor
+
+
+def single_pairs(
+    families: tuple[PairFamily, ...], flips: SpreadPairs, relaxed: RelaxedPairs
+) -> SinglePairs:
+    """What the pairs that anchors flip are now."""
+    margin = torch.zeros_like(flips.left, dtype=torch.float64)
+    for place, family in enumerate(families):
+        if not family.pairs.left.numel() or not family.pairs.right.numel():
+            continue
+        own = (flips.family == place).unsqueeze(-1)
+        left, right = torch.where(own, flips.left, 0), torch.where(own, flips.right, 0)
+        pairs = squashed_pairs(family.pairs, relaxed.squash)
+        x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
+        margin = torch.where(own, (x - y).abs().double(), margin)
+    margin = margin.masked_fill(~flips.flips, 0)  # no pair, and perhaps no number
+    return SinglePairs(won_of_flips(families, flips), *relaxed.relax(margin, relaxed.temperature))
+
+
+def won_of_flips(families: tuple[PairFamily, ...], flips: SpreadPairs) -> Tensor:
+    """Whether the pairs that anchors flip are won now: ``[t, m]``, bool."""
+    won = torch.zeros_like(flips.flips)
+    for place, family in enumerate(families):
+        if not family.pairs.left.numel() or not family.pairs.right.numel():
+            continue
+        own = (flips.family == place).unsqueeze(-1)
+        left, right = torch.where(own, flips.left, 0), torch.where(own, flips.right, 0)
+        won = torch.where(own, pairs_won_at(family.pairs, left, right), won)
+    return won
+
+
+def add_slopes_of_flips(
+    slopes: list[Tensor],
+    flips: tuple[PairFlips, PairFlips],
+    pulls: tuple[Tensor, Tensor],
+    relaxed: RelaxedPairs,
+) -> None:
+    """Adds to the derivative by the scores what comes from the pairs that anchors flip."""
+    for number, (flipping, pull) in enumerate(zip(flips, pulls, strict=True)):
+        for here in flipping.parts():
+            pairs = flipping.pairs(here)
+            single = single_pairs(flipping.families, pairs, relaxed)
+            # nearby anchors lose what is won and win what is lost; good ones lose what is best
+            sense = torch.where(single.won, 1, -1) if number else 1
+            along = pull[here].unsqueeze(-1) * sense * single.slope * pairs.flips
+            for place in range(len(flipping.families)):
+                own = (pairs.family == place).unsqueeze(-1)
+                change = torch.where(own, along, 0).to(slopes[0].dtype)
+                left, right = torch.where(own, pairs.left, 0), torch.where(own, pairs.right, 0)
+                slopes[2 * place] = added_at(slopes[2 * place], left, change)
+                slopes[2 * place + 1] = added_at(slopes[2 * place + 1], right, -change)
+
+
+def added_at(values: Tensor, at: Tensor, change: Tensor) -> Tensor:
+    """``values`` with ``change`` added at flat positions; of no values, nothing is."""
+    if values.numel() == 0:
+        return values
+    flat = values.reshape(-1).index_add(0, at.reshape(-1), change.reshape(-1))
+    return flat.reshape(values.shape)
+
+
 def interpolate_pairs(
     families: tuple[PairFamily, ...],
     metric: Callable[[Tensor], Tensor],
@@ -2231,12 +2475,27 @@ def interpolate_pairs(
     nearby: int = 16,
     power: float = 1.0,
     gradient: str = "exact",
+    pick: Callable[
+        [
+            tuple[PairFamily, ...],
+            tuple[PairOrder, ...],
+            tuple[str, ...],
+            Tensor,
+            Tensor,
+            bool,
+        ],
+        FlippedPairs,
+    ] = pick_pairs,
+    spread: Callable[
+        [tuple[PairFamily, ...], tuple[str, ...], FlippedPairs, Tensor], SpreadPairs
+    ] = pairs_as_picked,
+    sides: tuple[str, ...] = (),
 ) -> Tensor:
     r"""The interpolated metric of pairs, differentiable in the scores.
 
     It is ``interpolate_idw`` with ``bits = expected``, where all comparisons won are best.
     Distances are sums over all pairs of functions of a comparison, and so is the gradient; both
-    come from the order of the scores. Anchors are one flipped pair, or row counts of fair bits.
+    come from the order of the scores. Anchors are some flipped pairs, or row counts of fair bits.
 
     Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10.
 
@@ -2246,11 +2505,14 @@ def interpolate_pairs(
         relaxed: How the comparisons are relaxed; by a sum of exponentials.
         seed: Scalar int64.
         step: Scalar int64; anchors are drawn anew for every step.
-        good: Anchors one flip away from the best.
+        good: Anchors that differ a little from the best.
         bad: Anchors of fair random bits, whose distance is the mean over the bits.
-        nearby: Anchors that correct one wrong bit of the current configuration.
+        nearby: Anchors that correct something wrong of the current configuration.
         power: Shepard's power.
         gradient: ``exact``, ``improving``, ``published`` or ``attract``.
+        pick: What good and nearby anchors flip: ``pick_pairs`` or ``pick_pair_lines``.
+        spread: The pairs of what was picked: ``pairs_as_picked`` or ``pairs_of_lines``.
+        sides: For lines, whose items number those of each family: ``left`` or ``right``.
 
     Returns:
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
@@ -2260,49 +2522,54 @@ def interpolate_pairs(
         sorted_ = tuple(order_pairs(squashed_pairs(f.pairs, "none")) for f in families)
         there = stand_of_pairs(families, sorted_, relaxed)
         words = random_words(seed, step, 2 * (good + nearby)).reshape(-1, 2)
-        flips_good = pick_pairs(sorted_, words[:good], there.stored, lost=False)
         lost = there.stored - there.won
         near = (
-            pick_pairs(sorted_, words[good:], lost, lost=True),
-            pick_pairs(sorted_, words[good:], there.stored, lost=False),
+            pick(families, sorted_, sides, words[good:], lost, True),
+            pick(families, sorted_, sides, words[good:], there.stored, False),
         )
-        some = lost.sum() > 0  # if nothing is wrong, a nearby anchor flips any pair
+        some = lost.sum() > 0  # if nothing is wrong, a nearby anchor flips any pairs
         flips_near = FlippedPairs(*(torch.where(some, a, b) for a, b in zip(*near, strict=True)))
-        singles = [single_pairs(families, flips, relaxed) for flips in (flips_good, flips_near)]
-        squared = distances_of_pairs(there, singles, bad)
-    metrics = metrics_of_pairs(
-        families, sorted_, metric, (flips_good, flips_near), singles[1].won, bad, (seed, step)
-    )
+        flips_good = pick(families, sorted_, sides, words[:good], there.stored, False)
+        exists = there.stored.sum() > 0
+        flips = (
+            PairFlips(families, sides, flips_good, some & ~some, exists, spread),
+            PairFlips(families, sides, flips_near, some, exists, spread),
+        )
+        squared = distances_of_pairs(there, flips, relaxed, bad)
+    metrics = metrics_of_pairs(sorted_, metric, flips, bad, (seed, step))
     with torch.no_grad():
         value, pulls, shares = idw_weights(squared, metrics.double(), power, gradient)
         to_best, to_good, to_near, to_bad = torch.split(pulls, [1, good, nearby, bad])
         kernel = slope_kernel(relaxed, there, to_best.sum() + to_good.sum(), pulls.sum(), to_bad)
-        exists = there.stored.sum() > 0
-        along_good = to_good * singles[0].slope * exists
-        along_near = to_near * torch.where(singles[1].won, 1, -1) * singles[1].slope * exists
-        slopes: list[Tensor] = []
-        for place, order in enumerate(there.orders):
-            by_left = pair_sums_right(order, kernel, relaxed.temperature).squeeze(0)
-            by_right = -pair_sums_left(order, kernel, relaxed.temperature).squeeze(0)
-            for flips, along in ((flips_good, along_good), (flips_near, along_near)):
-                own = flips.family == place
-                change = torch.where(own, along, 0).to(by_left.dtype)
-                by_left = added_at(by_left, torch.where(own, flips.left, 0), change)
-                by_right = added_at(by_right, torch.where(own, flips.right, 0), -change)
-            slopes += [by_left, by_right]
+        slopes = slopes_of_kernel(there, kernel, relaxed)
+        add_slopes_of_flips(slopes, flips, (to_good, to_near), relaxed)
+    return attach_to_pairs(families, relaxed, value, slopes, metrics, shares)
+
+
+def slopes_of_kernel(there: PairStand, kernel: Kernel, relaxed: RelaxedPairs) -> list[Tensor]:
+    """A derivative by comparisons as one by scores: left and right ones of each family."""
+    slopes = []
+    for order in there.orders:
+        slopes.append(pair_sums_right(order, kernel, relaxed.temperature).squeeze(0))
+        slopes.append(-pair_sums_left(order, kernel, relaxed.temperature).squeeze(0))
+    return slopes
+
+
+def attach_to_pairs(
+    families: tuple[PairFamily, ...],
+    relaxed: RelaxedPairs,
+    value: Tensor,
+    slopes: list[Tensor],
+    metrics: Tensor,
+    shares: Tensor,
+) -> Tensor:
+    """The interpolated value as a function of the scores, and of the metric's continuous parts."""
     compared = [squashed_pairs(family.pairs, relaxed.squash) for family in families]
     sides = tuple(side for pairs in compared for side in (pairs.left, pairs.right))
     result = attach_slopes(sides, value.to(sides[0].dtype), *slopes)
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
         result = result + shares.to(metrics.dtype).dot(metrics - metrics.detach())
     return result
-
-
-def added_at(values: Tensor, at: Tensor, change: Tensor) -> Tensor:
-    """``values`` with ``change`` added at flat positions; of no values, nothing is."""
-    if values.numel() == 0:
-        return values
-    return values.reshape(-1).index_add(0, at, change).reshape(values.shape)
 
 
 class PairStand(NamedTuple):
@@ -2357,97 +2624,100 @@ def squashed_order(order: PairOrder, squash: str) -> PairOrder:
     return PairOrder(left, right)
 
 
-class SinglePairs(NamedTuple):
-    """Single pairs: whether each is won, its tail, and its slope; ``[t]``, float64."""
-
-    won: Tensor
-    tail: Tensor
-    slope: Tensor
-
-
-def single_pairs(
-    families: tuple[PairFamily, ...], flips: FlippedPairs, relaxed: RelaxedPairs
-) -> SinglePairs:
-    """What the pairs that anchors flip are now."""
-    won = torch.zeros_like(flips.family, dtype=torch.bool)
-    margin = torch.zeros_like(flips.family, dtype=torch.float64)
-    for place, family in enumerate(families):
-        if not family.pairs.left.numel() or not family.pairs.right.numel():
-            continue
-        own = flips.family == place
-        left, right = torch.where(own, flips.left, 0), torch.where(own, flips.right, 0)
-        won = torch.where(own, pairs_won_at(family.pairs, left, right), won)
-        pairs = squashed_pairs(family.pairs, relaxed.squash)
-        x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
-        margin = torch.where(own, (x - y).abs().double(), margin)
-    return SinglePairs(won, *relaxed.relax(margin, relaxed.temperature))
-
-
-def distances_of_pairs(there: PairStand, singles: list[SinglePairs], bad: int) -> Tensor:
+def distances_of_pairs(
+    there: PairStand, flips: tuple[PairFlips, PairFlips], relaxed: RelaxedPairs, bad: int
+) -> Tensor:
     """Squared distances from the relaxed binaries to all anchors, best, good, nearby and bad."""
     total, lost = there.stored.sum(), (there.stored - there.won).sum()
-    best = there.squared_tail + lost - 2 * there.lost_tail
-    good, near = singles
-    excess = 1 - 2 * good.tail
-    fair = there.squared_tail + (total - 2 * there.tail) / 2
-    return torch.cat(
-        [
-            best.reshape(1),
-            best + torch.where(good.won, excess, -excess),
-            there.squared_tail + 1 - 2 * near.tail,
-            fair.expand(bad),
-        ]
-    )
+    current, missing = there.squared_tail, lost - 2 * there.lost_tail
+    found = [(current + missing).reshape(1)]
+    for here in flips[0].parts():
+        pairs = flips[0].pairs(here)
+        single = single_pairs(flips[0].families, pairs, relaxed)
+        excess = (1 - 2 * single.tail) * pairs.flips
+        # of lost pairs an anchor differs where it does not flip; none has to leave exactly 0
+        rest = (missing - (excess * ~single.won).sum(-1)).clamp_min(0)
+        righted = (pairs.flips & ~single.won).sum(-1)
+        found.append(current + torch.where(lost > righted, rest, 0) + (excess * single.won).sum(-1))
+    for here in flips[1].parts():
+        pairs = flips[1].pairs(here)
+        single = single_pairs(flips[1].families, pairs, relaxed)
+        found.append(current + ((1 - 2 * single.tail) * pairs.flips).sum(-1))
+    found.append((current + (total - 2 * there.tail) / 2).expand(bad))
+    return torch.cat(found)
 
 
 def metrics_of_pairs(
-    families: tuple[PairFamily, ...],
     sorted_: tuple[PairOrder, ...],
     metric: Callable[[Tensor], Tensor],
-    flips: tuple[FlippedPairs, FlippedPairs],
-    near_won: Tensor,
+    flips: tuple[PairFlips, PairFlips],
     bad: int,
     numbers: tuple[Tensor, Tensor],
 ) -> Tensor:
     """The metric at all anchors, some at a time: row counts of all might fill the memory."""
+    families = flips[0].families
     with torch.no_grad():
         both = list(zip(families, sorted_, strict=True))
         stored = torch.cat([rows_stored(family, order) for family, order in both])
         now = torch.cat([rows_won(family, order) for family, order in both])
-        exists = (stored.sum() > 0).long()
-        loses = -exists.expand(flips[0].left.shape[0])
-        gains = torch.where(near_won, -exists, exists)
-    at_once = max(1, 2**22 // max(stored.shape[0], 1))
     found = [metric(stored.unsqueeze(0))]
-    for before, flipped, gain in ((stored, flips[0], loses), (now, flips[1], gains)):
-        for start in range(0, gain.shape[0], at_once):
-            here = slice(start, start + at_once)
-            part = FlippedPairs(*(value[here] for value in flipped))
+    for number, before in enumerate((stored, now)):
+        for here in flips[number].parts(stored.shape[0]):
             with torch.no_grad():
-                rows = flipped_counts(families, before, part, gain[here])
+                pairs = flips[number].pairs(here)
+                gains = torch.where(won_of_flips(families, pairs), -1, 1) if number else -1
+                rows = flipped_counts(families, before, pairs, gains * pairs.flips)
             found.append(metric(rows))
-    for start in range(0, bad, at_once):
-        with torch.no_grad():
-            numbered = range(start, min(start + at_once, bad))
-            rows = torch.stack([random_counts(stored, *numbers, k) for k in numbered])
-        found.append(metric(rows))
+    found += metrics_by_number(metric, lambda k: random_counts(stored, *numbers, k), bad, stored)
     return torch.cat(found)
 
 
+def metrics_by_number(
+    metric: Callable[[Tensor], Tensor],
+    draw: Callable[[int], Tensor],
+    count: int,
+    like: Tensor,
+) -> list[Tensor]:
+    """The metric at anchors whose row counts ``draw`` gives by number, some at a time."""
+    at_once = max(1, 2**22 // max(like.shape[0], 1))
+    found = []
+    for start in range(0, count, at_once):
+        with torch.no_grad():
+            numbered = range(start, min(start + at_once, count))
+            rows = torch.stack([draw(number) for number in numbered])
+        found.append(metric(rows))
+    return found
+
+
 def slope_kernel(
-    relaxed: RelaxedPairs, there: PairStand, to_best: Tensor, pulls: Tensor, to_bad: Tensor
+    relaxed: RelaxedPairs,
+    there: PairStand,
+    to_best: Tensor,
+    pulls: Tensor,
+    to_bad: Tensor,
+    to_won: Tensor | float = 0.0,
+    to_lost: Tensor | float = 0.0,
 ) -> Kernel:
     """The derivative of the interpolated metric by a comparison, but for pairs that anchors flip.
 
-    With s the slope and t the tail: (B / 2 - P t) s where the pair is won, (P t - A - B / 2) s
-    where it is lost; A, B and P are the pulls of best and good anchors, of bad ones, and of all.
+    With s the slope and t the tail: (B / 2 + W - P t) s where the pair is won, and
+    (P t - A - B / 2 + V) s where it is lost.
+
+    Args:
+        relaxed: Gives s and t.
+        there: Where the scores stand.
+        to_best: A, the pulls of best and good anchors.
+        pulls: P, those of all.
+        to_bad: B, those of bad ones: ``[bad]``.
+        to_won: W, that by anchors of flipped shares where the pair is won.
+        to_lost: V, the same where it is lost.
     """
     like = there.orders[0].left
     name = torch.empty(0, dtype=like.dtype, device=like.scores.device)
     slope, tail_slope = padded_powers(relaxed, ("slope", "tail_slope"), name)
     slope, tail_slope = slope / relaxed.temperature, tail_slope / relaxed.temperature
     half = to_bad.sum() / 2
-    won = half * slope - pulls * tail_slope
-    lost = pulls * tail_slope - (to_best + half) * slope
+    won = (half + to_won) * slope - pulls * tail_slope
+    lost = pulls * tail_slope - (to_best + half - to_lost) * slope
     none = torch.zeros(1, dtype=torch.float64, device=slope.device)
     return Kernel(none, won.unsqueeze(0), none, lost.unsqueeze(0))

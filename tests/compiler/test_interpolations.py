@@ -334,7 +334,10 @@ def test_an_automatic_temperature_makes_a_loss_of_the_scale_of_no_score(interpol
 @pytest.mark.parametrize("temperature", ["1", "auto"])
 @pytest.mark.parametrize(
     "interpolation",
-    ["idw", *(f"substitute(tnorm={norm})" for norm in NORMS), "multilinear", "bound", "perturbed"],
+    [
+        *("idw", "idw(flips=row)", "idw(flips=share)", "multilinear", "bound", "perturbed"),
+        *(f"substitute(tnorm={norm})" for norm in NORMS),
+    ],
 )
 def test_modules_of_every_interpolation_are_formatted_and_lint_clean(
     interpolation, temperature, tmp_path, root

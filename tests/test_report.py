@@ -167,9 +167,10 @@ def test_distance_zero_is_the_surrogate_at_its_own_scores(accuracy):
     assert [one.samples for one in found.bins] == [4] * len(FRACTIONS)
 
 
-def test_anchors_that_are_kept_are_those_of_the_loss(accuracy):
+@pytest.mark.parametrize("flips", ["bit", "row", "share"])
+def test_anchors_that_are_kept_are_those_of_the_loss(flips):
     """At the scores where they are drawn, the plain reference is what the loss computes."""
-    drawn = compile_spec("accuracy", interpolation="idw(bits=drawn)")
+    drawn = compile_spec("accuracy", interpolation=f"idw(bits=drawn, flips={flips})")
     (own, *_), _ = contenders(lambda *_: drawn)
     batch = Drawer(drawn).batch(16, torch.Generator().manual_seed(0))
     value = KeptAnchors.of([own]).at(batch)

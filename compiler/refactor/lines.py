@@ -15,6 +15,17 @@ from lossc.compiler.refactor.rows import RowFamily
 from lossc.grammar.errors import Diagnostic, SpecError
 
 
+def lines_of_families(families: tuple[RowFamily, ...], flips: str) -> tuple[tuple[int, ...], ...]:
+    """``line_axes`` of each family; nothing where no lines are flipped.
+
+    Raises:
+        SpecError: A family has no columns (L028).
+    """
+    if flips not in ("row", "column"):
+        return ()
+    return tuple(line_axes(row, flips) for row in families)
+
+
 def line_axes(row: RowFamily, flips: str) -> tuple[int, ...]:
     """The axes of the stored comparisons along which a row, or a column, runs.
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lossc.compiler.compile import CompiledLoss
+from lossc.compiler.refactor.lines import lines_of_families
 from lossc.reporting.contenders import Contender
 from lossc.reporting.inputs import Batch
 from lossc.reporting.states import known
@@ -58,7 +59,11 @@ class KeptAnchors:
             return None
         best = self.loss.best(*arguments, families) if self.compiled.plan.uses_truth else None
         counts = (self.loss.good, self.loss.bad, self.loss.nearby)
-        bits = configurations(families, self.loss.seed, self.loss.step, *counts, best)
+        flips = self.compiled.surrogate.flips if self.compiled.surrogate is not None else "bit"
+        lines = lines_of_families(self.compiled.plan.families, flips)
+        bits = configurations(
+            families, self.loss.seed, self.loss.step, *counts, best, flips=flips, lines=lines
+        )
         values = self.compiled.evaluate_binaries(bits, *known(batch.arguments()))
 
         def value(there: Batch) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossc.compiler.emit.interpolations.common import Forward, Parts
 from lossc.compiler.emit.text import definition, indented, quoted, spaced
-from lossc.compiler.refactor.lines import line_axes, line_side
+from lossc.compiler.refactor.lines import line_side, lines_of_families
 
 
 def forward(parts: Parts) -> Forward:
@@ -49,11 +49,8 @@ def _sortable(parts: Parts) -> bool:
 
 def _lines(parts: Parts) -> list[str]:
     """What says which rows or columns anchors flip, of all comparisons written out."""
-    flips = parts.surrogate.flips
-    if flips not in ("row", "column"):
-        return []
-    axes = [line_axes(row, flips) for row in parts.plan.families]
-    return ["pick=pick_lines", f"lines={tuple(axes)}"]
+    lines = lines_of_families(parts.plan.families, parts.surrogate.flips)
+    return ["pick=pick_lines", f"lines={lines}"] if lines else []
 
 
 def _pair_lines(parts: Parts) -> list[str]:

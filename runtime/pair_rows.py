@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from lossc.runtime.checks import check_places
@@ -70,6 +71,13 @@ def product_of_pairs(family: PairFamily, relaxed: RelaxedPairs, against: bool = 
     """Whether each row is all won, by the product t-norm; 1 without any comparison."""
     bits, at, size = rows_of_pairs(family, relaxed, 1.0, against)
     return put_in_rows(bits.prod(-1), at, size, 1.0).reshape(family.shape)
+
+
+def log_product_of_pairs(family: PairFamily, relaxed: RelaxedPairs) -> Tensor:
+    """The logarithm of the product of each row, which does not vanish where that does."""
+    bits, at, size = rows_of_pairs(family, relaxed, 1.0, False)
+    logs = bits.clamp_min(torch.finfo(bits.dtype).tiny).log().sum(-1)
+    return put_in_rows(logs, at, size, 0.0).reshape(family.shape)
 
 
 def some_pair_by_product(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -90,6 +91,12 @@ def product_of_rows(family: Family, relaxed: Tensor, against: bool = False) -> T
     return rows_of(family, relaxed, 1.0, against).prod(-1)
 
 
+def log_product_of_rows(family: Family, relaxed: Tensor) -> Tensor:
+    """The logarithm of the product of each row, which does not vanish where that does."""
+    bits = rows_of(family, relaxed, 1.0, False)
+    return bits.clamp_min(torch.finfo(bits.dtype).tiny).log().sum(-1)
+
+
 def some_by_product(family: Family, relaxed: Tensor, against: bool = False) -> Tensor:
     """Whether some of each row is won, by the product t-norm; 0 without any comparison."""
     if not family.columns:
@@ -132,6 +139,66 @@ def risen(
         margin = margin / torch.where(scale > 0, scale, 1)
     tail, slope = relax(margin.detach().abs(), temperature)
     return relaxed_bits(margin > 0, margin, tail, slope)
+
+
+def risen_by_ratio(
+    margin: Tensor,
+    level: Tensor | float,
+    upwards: bool,
+    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
+    temperature: Tensor | float,
+) -> Tensor:
+    """The step relaxation of a count beside a fixed number, by the logarithm of their ratio.
+
+    With the sigmoid, a rank ``r`` is among the first ``k`` by ``1 / (1 + (r / c)^(2 / T))`` with
+    ``c = k + 1/2``. A difference of ``n`` ranks would have the slope ``exp(-n)``: none. Below an
+    eighth of the level the logarithm goes on as the line that touches it there, so that counts
+    may be 0 or less.
+    Levels below 1 have no scale, and differences from them are taken as they are.
+
+    Args:
+        margin: Above 0 where the condition holds, any shape.
+        level: What is half way between the counts for which it holds and the others; broadcasts.
+        upwards: Whether it holds for counts above the level, and not for those below.
+        relax: The step relaxation.
+        temperature: Of the step; with 1, the level's half is one unit.
+    """
+    sign = 1 if upwards else -1
+    scaled = torch.as_tensor(level, dtype=margin.dtype, device=margin.device).detach()
+    ratio = 1 + sign * margin / scaled.clamp_min(1)
+    low = 0.125
+    touching = (ratio - low) / low + math.log(low)
+    far = 2 * sign * torch.where(ratio > low, ratio.clamp_min(low).log(), touching)
+    return risen(torch.where(scaled < 1, margin, far), True, relax, temperature)
+
+
+def capped(
+    value: Tensor,
+    cap: Tensor | float,
+    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
+    temperature: Tensor | float,
+) -> Tensor:
+    """``min(value, cap)`` of what decisions have made, with a slope above the cap as well.
+
+    It is ``x / (1 + (x / c)^p)^(1 / p)`` with ``p = 2 / T``, whose slope above the cap falls like a
+    power; the minimum itself where one of both is not positive.
+
+    Args:
+        value: Any shape.
+        cap: Broadcasts.
+        relax: The step relaxation; where it leaves bits as they are, so is the minimum.
+        temperature: Of the step; with 1, the cap's half is one unit.
+    """
+    limit = torch.as_tensor(cap, dtype=value.dtype, device=value.device)
+    hard = torch.minimum(value, limit)
+    inside = (value > 0) & (limit > 0)
+    number, limit = torch.where(inside, value, 1), torch.where(inside, limit, 1)
+    # by way of logarithms: p may be so large that no power of a number could be written down
+    power = 2 / temperature
+    logs = torch.nn.functional.softplus(power * (number / limit).log()) / power
+    soft = torch.where(inside, number * (-logs).exp(), hard)
+    tail, _ = relax(torch.zeros_like(soft), 1.0)
+    return soft + (hard - soft).detach() * (1 - 2 * tail)
 
 
 def read_between(table: Tensor, place: Tensor, low: int) -> Tensor:

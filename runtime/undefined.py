@@ -7,12 +7,14 @@ from torch import Tensor
 
 
 def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
-    """The quotient; NaN, with gradient 0, where the denominator is 0."""
-    none = denominator == 0
+    """The quotient; NaN, with gradient 0, where the denominator is 0 or anything is undefined."""
+    quotient = numerator / denominator
+    none = (denominator == 0) | quotient.isnan()
     if no_entry(none):
-        return numerator / denominator
-    quotient = numerator / torch.where(none, 1, denominator)
-    return torch.where(none, torch.nan, quotient)
+        return quotient
+    if isinstance(numerator, Tensor):
+        numerator = torch.where(none, 1, numerator)
+    return torch.where(none, torch.nan, numerator / torch.where(none, 1, denominator))
 
 
 def divide_by_number(numerator: Tensor, number: float) -> Tensor:
@@ -41,7 +43,27 @@ def no_entry(found: Tensor) -> bool:
 def defined_power(base: Tensor, exponent: Tensor) -> Tensor:
     """``base ** exponent``; NaN where either is, also for 1 ** NaN and NaN ** 0."""
     unknown = base.isnan() | exponent.isnan()
-    return torch.where(unknown, torch.nan, base**exponent)
+    powered = torch.where(unknown, 1, base) ** torch.where(unknown, 1, exponent)
+    return torch.where(unknown, torch.nan, powered)
+
+
+def defined_product(left: Tensor, right: Tensor) -> Tensor:
+    """The product; NaN, with gradient 0 and not NaN, where either is undefined."""
+    unknown = left.isnan() | right.isnan()
+    if no_entry(unknown):
+        return left * right
+    product = torch.where(unknown, 1, left) * torch.where(unknown, 1, right)
+    return torch.where(unknown, torch.nan, product)
+
+
+def flat_where_undefined(value: Tensor) -> Tensor:
+    """``value``, with gradient 0 where it is undefined: there, a function's slope is NaN."""
+    return torch.where(value.isnan(), torch.nan, value)
+
+
+def undefined_below_zero(value: Tensor) -> Tensor:
+    """``value``, and NaN, with gradient 0, where it is negative: it has no real root."""
+    return torch.where(value < 0, torch.nan, value)
 
 
 def square_root(value: Tensor) -> Tensor:
@@ -88,7 +110,9 @@ def log_sum(values: Tensor, where: Tensor, dims: tuple[int, ...]) -> Tensor:
         dims: Trailing axes, negative.
     """
     where = where | torch.zeros_like(values, dtype=torch.bool)  # in the shape of both
-    some = where.flatten(dims[0]).any(-1)
+    unknown = (where & values.isnan()).flatten(dims[0]).any(-1)
+    some = where.flatten(dims[0]).any(-1) & ~unknown
     # nothing at all would have a gradient of NaN: then everything is added up, and left out again
     chosen = torch.where(where | ~some[(..., *[None] * len(dims))], values, -torch.inf)
+    chosen = torch.where(unknown[(..., *[None] * len(dims))], 0, chosen)
     return torch.where(some, chosen.logsumexp(dims), torch.nan)

@@ -9,6 +9,7 @@ from lossc.compiler.emit.part import Part
 from lossc.compiler.emit.value import Value, align, union
 from lossc.compiler.front.properties import may_be_undefined, stays_small
 from lossc.compiler.ir.node import Index, Node
+from lossc.compiler.symbolic.atoms import Signs
 
 _OPERATORS = {
     "add": ("+", 12), "sub": ("-", 12), "mul": ("*", 13), "div": ("/", 13),
@@ -98,7 +99,12 @@ class Elementwise(Part):
         if op == "pow" and not scalar and any(map(may_be_undefined, node.args)):
             return self.call("defined_power", *(self._tensor(v) for v in values)), 20
         if op == "pow" and _may_be_steep(node) and not first.scalar:
-            return self.call("power_at_zero", *(v.code for v in values)), 20
+            base = first.code
+            if node.args[1].op == "const" and not self.signs.nonnegative(node.args[0]):
+                base = self.call("undefined_below_zero", base)
+            return self.call("power_at_zero", base, values[1].code), 20
+        if op == "mul" and self._may_lose_gradient(node, values):
+            return self.call("defined_product", *(v.code for v in values)), 20
         if op in _OPERATORS:
             symbol, level = _OPERATORS[op]
             # a * (b * c) stays: whole numbers times a float of Python would be of single precision
@@ -139,10 +145,18 @@ class Elementwise(Part):
         if op in _METHODS:
             if first.kind != "real" and op not in ("abs", "relu", "sign"):
                 first = self.real(first)
+            if op in ("exp", "log", "log2") and node.live and may_be_undefined(node.args[0]):
+                first = Value(self.call("flat_where_undefined", first.code), first.axes, "real")
             code = f"{first.atom}.{op}()"
             whole = op in ("floor", "ceil", "round") and not may_be_undefined(node.args[0])
             return (f"{code}.long()" if whole else code), 20
         raise AssertionError(f"no code for {op}")
+
+    def _may_lose_gradient(self, node: Node, values: list[Value]) -> bool:
+        """A product whose one factor may be undefined and whose other one has a gradient."""
+        if not all(arg.live for arg in node.args) or any(v.scalar for v in values):
+            return False
+        return any(may_be_undefined(arg) or may_leave_domain(self.signs, arg) for arg in node.args)
 
     def _tensor(self, value: Value) -> str:
         return f"{self.anchor}.new_tensor({value.code})" if value.scalar else value.code
@@ -217,6 +231,21 @@ class Elementwise(Part):
             place = next(k for k, v in enumerate(values) if not v.scalar)
             values = [self.real(v) if k == place else v for k, v in enumerate(values)]
         return values
+
+
+def may_leave_domain(signs: Signs, root: Node) -> bool:
+    """Whether a root or a logarithm of what may be negative stands in a value, item by item."""
+    stack, seen = [root], {root}
+    while stack:
+        node = stack.pop()
+        if node.op in ("sqrt", "log", "log2") and not signs.nonnegative(node.args[0]):
+            return True
+        if node.op == "pow" and _may_be_steep(node) and not signs.nonnegative(node.args[0]):
+            return True
+        if node.op in ("add", "sub", "mul", "neg", "abs"):
+            stack.extend(arg for arg in node.args if arg not in seen)
+            seen.update(node.args)
+    return False
 
 
 def _may_overflow(node: Node) -> bool:

@@ -30,6 +30,7 @@ _ROW_NAMES = {
     ("every", True): "every_against",
     ("some", False): "some",
     ("some", True): "some_against",
+    ("logs", False): "logs",
 }
 
 
@@ -310,7 +311,8 @@ class Methods(IdealScores, PairFamilies):
         Args:
             norm: What and, or, all and any become.
             step: The runtime function that relaxes comparisons of counts.
-            follows: Whether the temperature follows the scores. That of counts is 1 then.
+            follows: Whether the temperature follows the scores. That of counts is 1 then, and
+                never more: counts do not have the units of the scores.
             bound: Whether the result must be a lower bound.
 
         Raises:
@@ -319,7 +321,7 @@ class Methods(IdealScores, PairFamilies):
         root = relaxed(self.plan.root, self.plan.graph.make, norm, self.plan.families, bound)
         verify(root, "relaxed", RELAXED)
         lines: list[str] = []
-        warmth = "1.0" if follows else "self.temperature"
+        warmth = "1.0" if follows else "min(self.temperature, 1.0)"
         taken: dict[tuple[object, ...], str] = {}
 
         def special(node: Node) -> Value | None:
@@ -327,8 +329,18 @@ class Methods(IdealScores, PairFamilies):
                 return Value(warmth, (), "real", scalar=True)
             if node.op == "risen":
                 margin = writer.real(writer.value(node.args[0]))
+                if len(node.args) == 2:
+                    level = align(writer.value(node.args[1]), margin.axes)
+                    upwards = str(node.attr("upwards"))
+                    args = (margin.code, level.code, upwards, step, warmth)
+                    return Value(writer.call("risen_by_ratio", *args), margin.axes, "real")
                 code = writer.call("risen", margin.code, str(node.attr("whole")), step, warmth)
                 return Value(code, margin.axes, "real")
+            if node.op == "capped":
+                number = writer.real(writer.value(node.args[0]))
+                cap = align(writer.value(node.args[1]), number.axes)
+                code = writer.call("capped", number.code, cap.code, step, warmth)
+                return Value(code, number.axes, "real")
             if node.op == "between":
                 base, where = node.args
                 table = Value(writer.names.get(base.name, ""), (), base.kind)
@@ -337,7 +349,7 @@ class Methods(IdealScores, PairFamilies):
                 table, place = writer.real(table), writer.real(writer.value(where))
                 code = writer.call("read_between", table.code, place.code, str(node.attr("low")))
                 return Value(code, place.axes, "real")
-            if node.op not in ("ones", "every", "some"):
+            if node.op not in ("ones", "every", "some", "logs"):
                 return None
             key = (node.op, node.family, node.against)
             if key not in taken:
@@ -373,6 +385,8 @@ class Methods(IdealScores, PairFamilies):
         paired = self.plan.pairs[node.family] is not None and not bound
         if node.op == "ones":
             return "pair_counts" if paired else "counts_from_below" if clamped else "relaxed_counts"
+        if node.op == "logs":
+            return "log_product_of_pairs" if paired else "log_product_of_rows"
         if node.op == "every":
             return norm.of_pairs if paired else norm.of_rows
         return norm.some_of_pairs if paired else norm.some_of_rows

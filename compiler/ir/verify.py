@@ -8,7 +8,7 @@ from lossc.compiler.ir.text import text
 from lossc.grammar.errors import InternalError
 
 LEAVES = frozenset({"const", "param", "dim", "index", "input", "ones"})
-RELAXED_LEAVES = frozenset({"every", "some", "temperature"})
+RELAXED_LEAVES = frozenset({"every", "some", "logs", "temperature"})
 ELEMENTWISE = frozenset(
     [
         "add",
@@ -51,7 +51,7 @@ ELEMENTWISE = frozenset(
 STRUCTURAL = frozenset({"define", "at", "winner", "binary", "first_occurrence"})
 OPERATIONS = LEAVES | ELEMENTWISE | STRUCTURAL | REDUCTIONS | ORDERS | DISCRETE_COMPARISONS
 
-RELAXED = OPERATIONS | RELAXED_LEAVES | {"risen", "between"}
+RELAXED = OPERATIONS | RELAXED_LEAVES | {"risen", "capped", "between"}
 
 REFACTORED = OPERATIONS  # an argmax that is left is over counts, and belongs to the metric
 
@@ -71,7 +71,7 @@ def verify(root: Node, where: str, allowed: frozenset[str] = OPERATIONS) -> None
         if node.op not in allowed:
             raise InternalError(f"{where}: operation '{node.op}' may not occur here: {text(node)}")
         free = {i for arg in node.args for i in arg.indices} - set(node.bound)
-        if node.op not in ("index", "ones", "every", "some") and free != set(node.indices):
+        if node.op not in ("index", "ones", "every", "some", "logs") and free != set(node.indices):
             raise InternalError(f"{where}: wrong free indices on {text(node)}")
         if node.op == "define" and node.indices:
             raise InternalError(f"{where}: definition {node.name} is not closed")

@@ -28,17 +28,33 @@ class Conditions(Relaxing):
         return self._risen(node, node.args[1], node.args[0], 0.5)
 
     def _risen(self, node: Node, left: Node, right: Node, shift: float) -> Node:
-        """Whole numbers are compared half way between two of them, others where they are equal."""
+        """Whole numbers are compared half way between two of them, others where they are equal.
+
+        A count that is compared with a fixed number is measured by that: rank 100 is ten times as
+        far from the first ten as rank 10, and not 90 comparisons, over which no step has a slope.
+        """
         if self.bound:
             self.refuse(node, f"there is no bound: counts are compared in {text(node)[:60]}")
         whole = left.kind == right.kind == "int"
         margin = self.make.arithmetic("sub", self.done[left], self.done[right], node.span)
         if whole:
             margin = self.make.arithmetic("add", margin, self.make.const(shift), node.span)
-        return self.make("risen", margin, whole=whole, kind="real", span=node.span, decided=True)
+        made = [margin]
+        if whole and left.decided != right.decided:
+            fixed, half = (left, shift) if right.decided else (right, -shift)
+            made.append(self.make.arithmetic("add", fixed, self.make.const(half), node.span))
+        return self.make(
+            "risen",
+            *made,
+            whole=whole,
+            upwards=left.decided,
+            kind="real",
+            span=node.span,
+            decided=True,
+        )
 
     def _eq(self, node: Node) -> Node:
-        share = shares_of_winners(self.make, node, self.done)
+        share = shares_of_winners(self.make, node, self.done, self.norm)
         if share is not None:
             return share
         left, right = node.args

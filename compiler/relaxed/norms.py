@@ -28,6 +28,9 @@ class Norm:
         some_of_rows: Likewise whether some of a row is won.
         of_pairs: As ``of_rows``, for a family of pairs.
         some_of_pairs: As ``some_of_rows``, for a family of pairs.
+        winners: How rows become shares that add up to 1 over all candidates: ``divided`` by their
+            sum, ``logarithms`` divided likewise, or ``rows`` as they are, where no two of them
+            exceed 1 together.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Norm:
     some_of_rows: str
     of_pairs: str
     some_of_pairs: str
+    winners: str = "divided"
 
     def either(self, make: NodeFactory, left: Node, right: Node) -> Node:
         """The disjunction of two, by de Morgan's rule."""
@@ -100,6 +104,7 @@ NORMS: dict[str, Norm] = {
             _product_of,
             *("product_of_rows", "some_by_product"),
             *("product_of_pairs", "some_pair_by_product"),
+            winners="logarithms",
         ),
         Norm(
             "lukasiewicz",
@@ -107,6 +112,7 @@ NORMS: dict[str, Norm] = {
             _bounded_of,
             *("bounded_sum_of_rows", "some_by_sum"),
             *("bounded_sum_of_pairs", "some_pair_by_sum"),
+            winners="rows",
         ),
     )
 }

@@ -51,6 +51,25 @@ class Reductions(Relaxing):
             body = self.norm.both(self.make, share, body)
         return self.norm.some(self.make, node.bound, body, fixed)
 
+    def _maximum(self, node: Node) -> Node:
+        """Of 0 and a fixed number less a relaxed one: past that number, there is a slope too.
+
+        Rewrite: max(m - x, 0)  ->  m - capped(x, m)
+        Rewrite: max(x - m, 0)  ->  x - capped(x, m)
+        """
+        left, right = node.args
+        excess, rest = (left, right) if left.decided else (right, left)
+        made = self.make("maximum", self.done[left], self.done[right], span=node.span)
+        if self.bound or rest.op != "const" or rest.value != 0 or excess.op != "sub":
+            return made
+        high, low = excess.args
+        if high.decided == low.decided:
+            return made
+        fixed, moving = (low, high) if high.decided else (high, low)
+        both = self.done[moving], fixed
+        capped = self.make("capped", *both, kind="real", span=node.span, decided=True)
+        return self.make.arithmetic("sub", self.done[high], capped, node.span)
+
     def _min(self, node: Node) -> Node:
         return self._extreme(node)
 

@@ -59,3 +59,32 @@ def test_powers_of_undefined_values_are_undefined():
     one = lossc.compile(X + text, interpolation="perturbed")
     assert one.metric(torch.tensor([-1.0])) == 7
     assert one.metric(torch.tensor([9.0])) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(mean[i | x[i] > 5] x[i]) * (sum[i] x[i])",
+        "(sum[i] x[i]) / (mean[i | x[i] > 5] x[i])",
+        "(mean[i | x[i] > 5] x[i]) / (sum[i] x[i])",
+        "(sum[i] x[i]) / sqrt(sum[i] x[i])",
+        "(x[0] * sqrt(x[0])) * x[1]",
+        "x[1] * x[0]^0.5 * x[1]",
+        "(mean[i | x[i] > 5] x[i]) ^ (sum[i] x[i])",
+        "exp((sum[i] x[i]) * (max[i | x[i] > 5] x[i])) + 1",
+    ],
+)
+def test_what_is_undefined_has_no_gradient(body):
+    value, slope = worth(f"loss {body} else 7", [-1.0, -2.0])
+    assert value == 7
+    assert slope == [0, 0]
+    # where it is defined, the slope is that of the same formula without a default
+    known = [6.0, 7.0]
+    value, slope = worth(f"loss {body} else 7", known)
+    differences = []
+    for place in range(2):
+        moved = [[x + d * (k == place) for k, x in enumerate(known)] for d in (1e-6, -1e-6)]
+        up, down = (worth(f"loss {body} else 7", one)[0] for one in moved)
+        differences.append((up - down) / 2e-6)
+    assert value != 7
+    assert slope == pytest.approx(differences, rel=1e-5)

@@ -387,12 +387,14 @@ def check_places(*sizes: int) -> None:
 
 
 def divide(numerator: Tensor | float, denominator: Tensor) -> Tensor:
-    """The quotient; NaN, with gradient 0, where the denominator is 0."""
-    none = denominator == 0
+    """The quotient; NaN, with gradient 0, where the denominator is 0 or anything is undefined."""
+    quotient = numerator / denominator
+    none = (denominator == 0) | quotient.isnan()
     if no_entry(none):
-        return numerator / denominator
-    quotient = numerator / torch.where(none, 1, denominator)
-    return torch.where(none, torch.nan, quotient)
+        return quotient
+    if isinstance(numerator, Tensor):
+        numerator = torch.where(none, 1, numerator)
+    return torch.where(none, torch.nan, numerator / torch.where(none, 1, denominator))
 
 
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:

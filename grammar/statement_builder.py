@@ -21,7 +21,7 @@ from lossc.grammar.builder import (
 from lossc.grammar.errors import Diagnostic, SpecError
 from lossc.grammar.source import Span
 from lossc.grammar.tokens import Token
-from lossc.grammar.words import REDUCTIONS
+from lossc.grammar.words import LONE_OPTIONS, REDUCTIONS
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,14 @@ class Builder(ExpressionBuilder):
         return Built(option, option.span)
 
     nested_option = option
+
+    def lone_option(self, c: list[Any]) -> Built:
+        name, value = c[0].text, c[2].value
+        if name not in LONE_OPTIONS:
+            message = f"the {c[2].text} in {name}({c[2].text}) needs the name of an option"
+            raise SpecError(Diagnostic(c[2].span, "syntax", message, "`name = value`"))
+        span = span_of(c)
+        return Built(ast.Option(name, ((LONE_OPTIONS[name], value),), span), span)
 
     def setting(self, c: list[Any]) -> Built:
         return Built((c[0].text, c[2].value), span_of(c))

@@ -49,6 +49,9 @@ def in_words(terminals: Set[str], end: str) -> str | None:
     elif {"NAME", "NUMBER", "STRING"} <= left:
         words.append("a number, a name or a text")
         left -= {"NAME", "NUMBER", "STRING", "MINUS"}
+    elif {"NAME", "NUMBER", "RPAR"} <= left:
+        words.append("an option: `name = value`")
+        left -= {"NAME", "NUMBER"}
     elif {"NAME", "NUMBER"} <= left:
         words.append("a dim: a name or a number")
         left -= {"NAME", "NUMBER"}

@@ -46,6 +46,8 @@ REDUCERS = (
 ORDERS = ("sort", "rank", "cumsum")
 REDUCTIONS = frozenset((*REDUCERS, *ORDERS, "count"))
 TYPES = ("real", "int", "bool")
+#: Choices that take a number alone, and the option that it is: `queue(64)` is `queue(size = 64)`.
+LONE_OPTIONS = {"queue": "size"}
 
 MAX_CHARACTERS = 200_000
 #: Words, numbers and signs of one text: the bundled library of 46 specs has 7,000.

@@ -166,3 +166,11 @@ def test_the_schema_is_json_and_knows_the_keys() -> None:
     )
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["lossc", "name"]  # `use` may bring all inputs
+
+
+def test_the_size_of_a_queue_may_stand_alone() -> None:
+    fields = "spec: t\ninputs: {x: 'real[n]'}\nloss: sum[i] x[i]\nsurrogate: {memory: %s}\n"
+    text = "spec t\ninput x: real[n]\nloss sum[i] x[i]\nsurrogate memory %s\n"
+    expected = dsl(text % "queue(size = 64)")
+    assert dsl(text % "queue(64)") == expected
+    assert read(fields % "queue(64)") == expected

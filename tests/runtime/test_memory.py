@@ -101,7 +101,10 @@ def test_it_is_an_option_of_a_spec():
     )
     assert lossc.loss(spec).memory.size == 9
     assert "memory=queue" in str(lossc.compile(spec).stages)
-    for wrong in ("queue(size = 0)", "queue(length = 3)", "none(size = 3)", "stack"):
+    assert lossc.loss(spec.replace("size = 9", "7")).memory.size == 7
+    assert lossc.loss("auroc", memory="queue(5)").memory.size == 5
+    wrongs = ("queue(size = 0)", "queue(length = 3)", "none(size = 3)", "stack")
+    for wrong in (*wrongs, "queue(0)", "queue(1.5)", "queue(-1)", "none(3)"):
         with pytest.raises(SpecError):
             lossc.loss("auroc", memory=wrong)
 

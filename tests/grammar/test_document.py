@@ -169,7 +169,9 @@ def test_the_schema_is_json_and_knows_the_keys() -> None:
 
 
 def test_the_size_of_a_queue_may_stand_alone() -> None:
-    fields = "spec: t\ninputs: {x: 'real[n]'}\nloss: sum[i] x[i]\nsurrogate: {memory: %s}\n"
+    fields = (
+        "lossc: 1\nname: t\ninputs:\n  x: real[n]\nloss: sum[i] x[i]\nsurrogate:\n  memory: %s\n"
+    )
     text = "spec t\ninput x: real[n]\nloss sum[i] x[i]\nsurrogate memory %s\n"
     expected = dsl(text % "queue(size = 64)")
     assert dsl(text % "queue(64)") == expected

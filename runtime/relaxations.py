@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lossc.runtime.families import Family, compared
+
 
 def sigmoid_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, Tensor]:
     """The logistic function ``1 / (1 + exp(-c / temperature))``.
@@ -88,28 +90,66 @@ def straight_through_step(margin: Tensor, temperature: Tensor | float) -> tuple[
     return torch.zeros_like(slope), slope
 
 
-def auto_temperature(scores: tuple[Tensor, ...], squash: str) -> Tensor:
-    """A temperature that follows the scores: their spread, less where more of them are compared.
+def auto_temperature(
+    scores: tuple[Tensor, ...], squash: str, limits: tuple[Family, ...] = ()
+) -> Tensor:
+    """A temperature that follows the comparisons: their spread, less where there are more of them.
 
-    It is the standard deviation along the last axis, averaged over the others, divided by the
-    fourth root of that axis's length: of 16 scores one half of the spread, of 10,000 a tenth. It is
-    detached. Equal scores have the temperature 1.
+    Of scores that are compared with one another it is the standard deviation along the last axis,
+    averaged over the others, divided by the fourth root of that axis's length: of 16 scores one
+    half of the spread, of 10,000 a tenth. Scores may be near one another and far from what is fixed
+    (a threshold), so that of such comparisons it is at least what a share of ``n^(-1/4)`` of them
+    do not exceed. Then that share is within one temperature of a tie, as among scores. The largest
+    of all is taken. It is detached. Infinite and undefined scores are left out; equal ones, and no
+    ones, have the temperature 1.
 
     Args:
         scores: The live inputs, ``[..., items]``.
         squash: ``sigmoid`` if they are bounded before they are compared, else ``none``.
+        limits: Families that compare scores with fixed numbers; ``scores`` do not speak for these.
     """
-    spreads = []
+    found = []
     for value in scores:
-        value = value.detach().unsqueeze(0) if value.ndim < 2 else value.detach().flatten(0, -2)
-        value = value.sigmoid() if squash == "sigmoid" else value
-        value = value.unsqueeze(-1) if value.ndim < 2 else value
-        size = max(value.shape[-1], 1)
-        middle = value.sum(-1, keepdim=True) / size
-        spread = (value - middle).square().sum(-1).div(size).sqrt().sum() / max(value.shape[0], 1)
-        spreads.append(spread / size**0.25)
-    widest = torch.stack(spreads).amax()
+        value = value.detach().sigmoid() if squash == "sigmoid" else value.detach()
+        found.append(mean_spread(value, known_numbers(value), False))
+    for family in limits:
+        apart = compared(family, squash).detach()
+        found.append(mean_spread(apart, known_numbers(apart) & family.stored, True))
+    widest = torch.stack(found).amax()
     return torch.where(widest.isfinite() & (widest > 0), widest, 1)
+
+
+def known_numbers(value: Tensor) -> Tensor:
+    """Where a number is neither undefined, nor infinite, nor the largest one in place of that."""
+    return value.abs() < torch.finfo(value.dtype).max
+
+
+def mean_spread(value: Tensor, known: Tensor, nearest: bool) -> Tensor:
+    """The spread of each row over the fourth root of how many are known, averaged over rows.
+
+    Args:
+        value: ``[..., items]``.
+        known: Where a number counts, in the same shape.
+        nearest: Whether it is at least the distance from 0 that a share of ``n^(-1/4)`` of the
+            row's numbers do not exceed.
+    """
+    value = value.float() if value.dtype.itemsize < 4 else value
+    if value.numel() == 0:
+        return value.new_zeros(())
+    value, known = (x.reshape(-1, x.shape[-1] if x.ndim else 1) for x in (value, known))
+    value = torch.where(known, value, 0)
+    largest = value.abs().amax().clamp_min(torch.finfo(value.dtype).tiny)
+    value = value / largest  # no square overflows, and none vanishes
+    count = known.sum(-1).to(value.dtype)
+    size = count.clamp_min(1)
+    off = torch.where(known, value - (value.sum(-1) / size).unsqueeze(-1), 0)
+    spread = (off.square().sum(-1) / size).sqrt() / size**0.25
+    if nearest:
+        inner = (size**0.75).ceil().long().clamp_max(value.shape[-1]) - 1
+        ordered = torch.where(known, value.abs(), torch.inf).sort(-1).values
+        least = ordered.gather(-1, inner.unsqueeze(-1)).squeeze(-1)
+        spread = torch.maximum(spread, torch.where(count > 0, least, 0))
+    return spread.sum() / (count > 0).sum().clamp_min(1) * largest
 
 
 def relaxed_bits(won: Tensor, comparisons: Tensor, tail: Tensor, slope: Tensor) -> Tensor:

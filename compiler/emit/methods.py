@@ -293,15 +293,29 @@ class Methods(IdealScores, PairFamilies):
             "items", self.signature.plain(), "tuple[tuple[Tensor, Tensor], ...]", doc, body
         )
 
-    def warming(self) -> str:
-        """The statement that makes the temperature follow the spread of the scores."""
+    @property
+    def live(self) -> str:
+        """The live inputs, as a tuple."""
         live = [
             self.signature.inputs[entry.name.id]
             for entry in self.signature.spec.inputs
             if entry.kind.live
         ]
         comma = "," if len(live) == 1 else ""
-        return f"temperature = auto_temperature(({', '.join(live)}{comma}), self.squash)"
+        return f"({', '.join(live)}{comma})"
+
+    def warming(self) -> str:
+        """The statement that makes the temperature follow the spread of the comparisons."""
+        fixed = [
+            f"families[{number}]"
+            for number, row in enumerate(self.plan.families)
+            if not (row.family.left.live and row.family.right.live)
+        ]
+        scores = "()" if len(fixed) == len(self.plan.families) else self.live
+        given = [scores, "self.squash"]
+        if fixed:
+            given.append(f"({', '.join(fixed)}{',' if len(fixed) == 1 else ''})")
+        return f"temperature = auto_temperature({', '.join(given)})"
 
     def relaxed_metric(
         self, norm: Norm, step: str, follows: bool = False, bound: bool = False
@@ -337,10 +351,10 @@ class Methods(IdealScores, PairFamilies):
                 code = writer.call("risen", margin.code, str(node.attr("whole")), step, warmth)
                 return Value(code, margin.axes, "real")
             if node.op == "capped":
-                number = writer.real(writer.value(node.args[0]))
-                cap = align(writer.value(node.args[1]), number.axes)
-                code = writer.call("capped", number.code, cap.code, step, warmth)
-                return Value(code, number.axes, "real")
+                inner = writer.real(writer.value(node.args[0]))
+                cap = align(writer.value(node.args[1]), inner.axes)
+                code = writer.call("capped", inner.code, cap.code, step, warmth)
+                return Value(code, inner.axes, "real")
             if node.op == "between":
                 base, where = node.args
                 table = Value(writer.names.get(base.name, ""), (), base.kind)

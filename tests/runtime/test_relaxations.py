@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from lossc.compiler.choices import STEPS
 from lossc.runtime import relaxations
+from lossc.runtime.families import Family
 from lossc.runtime.relaxations import relaxed_bits
 
 # of z = comparison / temperature, from -inf to inf
@@ -116,6 +117,69 @@ def test_an_automatic_temperature_follows_the_spread(squash):
         assert_close(relaxations.auto_temperature((7 * table + 3,), squash), 7 * found)
 
 
+def threshold(score, limit, kept=None):
+    """Scores against a number; a tie is lost."""
+    kept = torch.ones(score.shape, dtype=torch.bool) if kept is None else kept
+    return Family(score, torch.tensor(limit, dtype=score.dtype), kept, False, score.ndim, False)
+
+
+@pytest.mark.parametrize("squash", ["none", "sigmoid"])
+def test_an_automatic_temperature_reaches_a_threshold(squash):
+    generator = torch.Generator().manual_seed(1)
+    score = 0.01 * torch.randn(81, generator=generator, dtype=torch.float64)
+    seen = score.sigmoid() - torch.tensor(0.5).sigmoid() if squash == "sigmoid" else score - 0.5
+    found = relaxations.auto_temperature((), squash, (threshold(score, 0.5),))
+    # a third of the comparisons, 81 ** (-1 / 4), are no farther than that
+    assert_close(found, sorted(seen.abs().tolist())[26] + torch.zeros_like(found))
+    assert (seen.abs() <= found * (1 + 1e-6)).sum() == 27
+    wide = relaxations.auto_temperature((), "none", (threshold(700 * score, 350.0),))
+    if squash == "none":
+        assert_close(wide, 700 * found)
+
+
+def test_of_scores_around_a_threshold_the_spread_decides():
+    score = torch.cat([torch.linspace(-1, -0.9, 40), torch.linspace(0.9, 1, 40), torch.zeros(1)])
+    score = torch.cat([score, torch.full((175,), 1e-9)]).double()  # 256 in all
+    found = relaxations.auto_temperature((), "none", (threshold(score, 0.0),))
+    assert_close(found, score.std(correction=0) / 4)
+
+
+def test_what_does_not_count_has_no_say():
+    score = torch.tensor([0.1, 0.2, 0.4, 9.0], dtype=torch.float64)
+    kept = torch.tensor([True, True, True, False])
+    found = relaxations.auto_temperature((), "none", (threshold(score, 0.5, kept),))
+    expected = relaxations.auto_temperature((), "none", (threshold(score[:3], 0.5),))
+    assert_close(found, expected)
+    none = threshold(score, 0.5, torch.zeros(4, dtype=torch.bool))
+    assert relaxations.auto_temperature((), "none", (none,)) == 1
+    # both kinds of comparisons: the wider one counts
+    both = relaxations.auto_temperature((100 * score,), "none", (threshold(score, 0.5),))
+    assert_close(both, relaxations.auto_temperature((100 * score,), "none"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_an_automatic_temperature_is_a_number(dtype):
+    largest = torch.finfo(dtype).max
+    plain = torch.tensor([-1.0, 0.5, 2.0], dtype=dtype)
+    for odd in (math.inf, -math.inf, math.nan, largest, -largest):
+        score = torch.cat([plain, torch.tensor([odd], dtype=dtype)])
+        expected = relaxations.auto_temperature((plain,), "none")
+        assert_close(relaxations.auto_temperature((score,), "none"), expected)
+        expected = relaxations.auto_temperature((), "none", (threshold(plain, 0.25),))
+        assert_close(relaxations.auto_temperature((), "none", (threshold(score, 0.25),)), expected)
+        lost = torch.full((3,), odd, dtype=dtype)
+        assert relaxations.auto_temperature((lost,), "none") == 1
+        assert relaxations.auto_temperature((), "none", (threshold(lost, 0.0),)) == 1
+    small = largest / 8
+    found = relaxations.auto_temperature((torch.tensor([-small, small], dtype=dtype),), "none")
+    assert 0 < found < math.inf
+    assert not relaxations.auto_temperature((plain.requires_grad_(),), "none").requires_grad
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0), (0, 3), (4, 4)])
 def test_equal_scores_have_the_temperature_1(shape):
-    assert relaxations.auto_temperature((torch.full(shape, 2.5),), "none") == 1
+    score = torch.full(shape, 2.5)
+    assert relaxations.auto_temperature((score,), "none") == 1
+    assert relaxations.auto_temperature((), "none", (threshold(score, 2.5),)) == 1
+    expected = 1.0 if score.numel() == 0 else 2.0
+    assert relaxations.auto_temperature((), "none", (threshold(score, 4.5),)) == expected

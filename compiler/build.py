@@ -17,6 +17,7 @@ from lossc.compiler.front.sizes import check_sizes
 from lossc.compiler.ir.graph import Graph, substitute
 from lossc.compiler.ir.node import Extent, Index, Node
 from lossc.compiler.passes.comparisons import has_gradient
+from lossc.compiler.schedules import check_names
 from lossc.compiler.uses.expand import expand
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import SpecError, UnfinishedSpec
@@ -57,12 +58,9 @@ def build(
 def _refuse_what_is_not_compiled(scope: Scope) -> None:
     """The language is ahead of the compiler in a few statements, and says so."""
     spec = scope.spec
-    for statements, what in (
-        (spec.terms, "`term`"),
-        (spec.schedules, "`schedule`"),
-    ):
-        for statement in statements:
-            scope.error(statement.span, "not-supported", f"{what} is not compiled yet")
+    for statement in spec.terms:
+        scope.error(statement.span, "not-supported", "`term` is not compiled yet")
+    scope.errors += check_names([statement.option for statement in spec.schedules])
 
 
 def read_and_build(

@@ -24,6 +24,14 @@ from lossc.compiler.ideal_search import tried_on_data, with_suggested_ideal
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.plan import Plan, make_plan
 from lossc.compiler.refactor.ideals import suggested_ideals
+from lossc.compiler.schedule_plan import (
+    first_values,
+    kept_schedules,
+    plan_schedules,
+    set_in,
+    settled,
+)
+from lossc.compiler.schedules import GivenSchedules, SchedulePlan
 from lossc.compiler.stages import Stages
 from lossc.compiler.surrogate import Given, SurrogatePlan, plan_surrogate, seed_number
 from lossc.compiler.surrogate_trials import keeps_its_promises
@@ -50,15 +58,29 @@ class CompiledLoss:
         plan: Plan,
         surrogate: SurrogatePlan | None,
         options: Mapping[str, object],
+        schedules: SchedulePlan | None = None,
     ):
         self.spec: sx.Spec = graph.spec
         self.plan, self.surrogate, self._options = plan, surrogate, dict(options)
-        self.stages = Stages(plan, surrogate)
+        self.schedules = schedules
+        self.stages = Stages(plan, surrogate, schedules)
         self.text = to_dsl(graph.spec)
 
     def replanned(self, plan: Plan) -> CompiledLoss:
         """The same spec and options with another plan."""
-        return CompiledLoss(plan.graph, plan, self.surrogate, self._options)
+        return CompiledLoss(plan.graph, plan, self.surrogate, self._options, self.schedules)
+
+    def scheduled(self, schedules: SchedulePlan | None) -> CompiledLoss:
+        """The same loss that changes from epoch to epoch."""
+        made = CompiledLoss(self.plan.graph, self.plan, self.surrogate, self._options, schedules)
+        return self if schedules is None else made
+
+    @functools.cached_property
+    def unscheduled(self) -> CompiledLoss:
+        """What is left when the schedules have run out: a loss that takes no epoch."""
+        if self.schedules is None:
+            return self
+        return CompiledLoss(self.plan.graph, self.plan, self.surrogate, self._options)
 
     @functools.cached_property
     def module(self) -> ModuleText:
@@ -71,9 +93,8 @@ class CompiledLoss:
         head += ["", "Its stages:", ""]
         for line in str(self.stages).split("\n"):
             head += folded("    " + line, hanging=14)
-        return write_module(
-            self.plan, self.surrogate, "\n".join(line.rstrip() for line in head) + "\n"
-        )
+        said = "\n".join(line.rstrip() for line in head) + "\n"
+        return write_module(self.plan, self.surrogate, said, self.schedules)
 
     def source(self) -> str:
         """The Python source of the loss: a module that needs only torch."""
@@ -116,8 +137,14 @@ class CompiledLoss:
         known = {*arguments_of(self.module)}
         options = known - {*params.values()}
         given: dict[str, object] = {}
+        numbers = self.schedules.numbers if self.schedules is not None else ()
+        scheduled = {each.of for each in numbers}
         for name, value in overrides.items():
             python = params.get(name, name)
+            if name in scheduled:
+                raise TypeError(
+                    f"{name} follows a schedule here: change that, or compile with schedule='none'"
+                )
             if python not in known:
                 hint = closest(name, {*params, *options})
                 raise TypeError(
@@ -129,7 +156,7 @@ class CompiledLoss:
 
     @functools.cached_property
     def _eager(self) -> GeneratedMetric:
-        return cast("GeneratedMetric", self.loss(validate=True))
+        return cast("GeneratedMetric", self.unscheduled.loss(validate=True))
 
     def _named(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Inputs under their Python names: ``lambda`` is called ``lambda_`` there."""
@@ -213,14 +240,14 @@ class CompiledLoss:
             )
             return CompiledLoss(plan.graph, plan, self.surrogate, {}).loss()
         numbers = {name: value for name, value in params.items() if not isinstance(value, str)}
-        return self.loss(**{**numbers, "validate": True})
+        return self.unscheduled.loss(**{**numbers, "validate": True})
 
     def __repr__(self) -> str:
         return f"CompiledLoss({self.spec.name.id}: {self.surrogate or 'differentiable'})"
 
 
 def compile_spec(
-    spec: str | os.PathLike[str],
+    spec: str | os.PathLike[str] | sx.Spec,
     *,
     params: Mapping[str, object] | None = None,
     step: Given = None,
@@ -232,11 +259,12 @@ def compile_spec(
     folders: Folders = (),
     gather: str | None = None,
     memory: Given = None,
+    schedule: GivenSchedules = None,
 ) -> CompiledLoss:
     """Compiles a spec.
 
     Args:
-        spec: A bundled spec's name, a path, or spec text.
+        spec: A bundled spec's name, a path, spec text, or what was read of one.
         params: Values that replace the spec's parameter defaults.
         step: The step relaxation: ``"sigmoid"``, ``"laplace(temperature=0.5)"`` or a dict with
             ``kind``; ``lossc.compiler.choices.STEPS`` lists them.
@@ -251,6 +279,9 @@ def compile_spec(
             processes, equal on each; ``"none"``: of the own batch.
         memory: ``"queue(size=1024)"`` keeps the last scores and targets of former batches beside
             a small one; ``"none"`` does not.
+        schedule: ``"warmup(first=cross_entropy, epochs=5)"``, a dict with ``kind``, or a list of
+            them, in place of the spec's own schedules; ``"none"`` takes these away.
+            ``lossc.compiler.schedules.SCHEDULES`` lists them.
 
     Returns:
         The compiled loss; it has been tried on random and adversarial batches, on which a
@@ -264,8 +295,12 @@ def compile_spec(
     if params is not None and not isinstance(params, Mapping):
         raise TypeError(f"params takes a mapping from names to values, not {type(params).__name__}")
     params = {name: plain(value) for name, value in (params or {}).items()}
-    graph = read_and_build(spec, cast("dict[str, int | float | str]", params), folders)
-    options = {
+    values = cast("dict[str, int | float | str]", params)
+    if isinstance(spec, sx.Spec):
+        graph = build(spec, values, folders=folders)
+    else:
+        graph = read_and_build(spec, values, folders)
+    options: dict[str, object] = {
         "params": params,
         "step": step,
         "interpolation": interpolation,
@@ -279,6 +314,27 @@ def compile_spec(
     surrogate = plan_surrogate(
         graph.spec, step, interpolation, squash, transform, seed, gather, memory
     )
+    schedules = plan_schedules(
+        graph,
+        None if graph.goal == "loss" else surrogate,
+        schedule,
+        set_in(params, step, interpolation),
+        folders,
+        lambda first, given: compile_spec(
+            first, params=given, seed=seed, validate=validate, schedule="none"
+        ),
+    )
+    options["schedule"] = kept_schedules(graph.spec, schedules)
+    if schedules is None:
+        return _tried(graph, surrogate, options)
+    graph, surrogate = settled(graph, surrogate, schedules, values)
+    compiled = _tried(graph, surrogate, options)
+    compiled.loss(**first_values(schedules))  # ideal scores must be that with these as well
+    return compiled.scheduled(schedules)
+
+
+def _tried(graph: Graph, surrogate: SurrogatePlan, options: Mapping[str, object]) -> CompiledLoss:
+    """The loss of a graph, once it has been tried on data."""
     if graph.goal == "loss":
         return tried_on_data(CompiledLoss(graph, make_plan(graph), None, options))
     published = surrogate.published_consistency

@@ -13,6 +13,7 @@ from lossc.compiler.ir.text import text
 from lossc.compiler.plan import Plan
 from lossc.compiler.refactor.families import Family
 from lossc.compiler.refactor.rows import RowFamily
+from lossc.compiler.schedules import SchedulePlan
 from lossc.compiler.surrogate import SurrogatePlan
 from lossc.grammar import syntax as sx
 from lossc.grammar.source import Span
@@ -30,6 +31,7 @@ class Stages:
 
     plan: Plan
     surrogate: SurrogatePlan | None
+    schedules: SchedulePlan | None = None
 
     def rows(self) -> list[Row]:
         """One entry a part: stage, name, expression, condition, count, ties, where it stands."""
@@ -132,10 +134,12 @@ class Stages:
         return f"from the spec's truth{ties}"
 
     def summary(self) -> dict[str, str]:
-        """Form, best configuration and surrogate of a metric; nothing of a loss."""
+        """Form, best configuration and surrogate of a metric; what is scheduled."""
+        scheduled = {} if self.schedules is None else {"schedule": str(self.schedules)}
         if not self.plan.is_metric:
-            return {}
-        return {"form": str(self.shape), "best": self.best, "surrogate": str(self.surrogate)}
+            return scheduled
+        found = {"form": str(self.shape), "best": self.best, "surrogate": str(self.surrogate)}
+        return {**found, **scheduled}
 
     def as_dict(self) -> dict[str, object]:
         """For ``--json``."""
@@ -147,6 +151,7 @@ class Stages:
             "cost": self.shape.cost,
             "best": self.best,
             "surrogate": None if self.surrogate is None else dict(self.surrogate.options),
+            "schedule": None if self.schedules is None else str(self.schedules),
             "rows": self.rows(),
         }
 

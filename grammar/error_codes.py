@@ -167,6 +167,11 @@ RULES: dict[str, Rule] = {
         "no logarithm of this metric",
         "`transform log` trains minus the logarithm of a metric from 0 to 1 (of 1 less the metric for `minimize`); on some batch this one was outside.",
     ),
+    "bad-schedule": Rule(
+        "L045",
+        "schedule that does not fit",
+        "`schedule` takes `warmup`, whose first loss must take the inputs of the spec (by name, or by kind and axes), and `linear`, `cosine`, `exponential` or `piecewise` of a number: a param of the spec, or an option of its surrogate such as `temperature`. There is at most one warm-up, and one schedule of each number.",
+    ),
     # the gradient audit: warnings
     "dead-gradient": Rule(
         "L040",

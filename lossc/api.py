@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,6 +31,7 @@ def loss(
     folders: Folders = (),
     gather: str | None = None,
     memory: Choice = None,
+    schedule: Choice | Sequence[str | Mapping[str, Any]] = None,
 ) -> nn.Module:
     """The differentiable loss of a spec, ready to be called in a training loop.
 
@@ -49,6 +50,9 @@ def loss(
             them, on each; a metric of sets, such as average precision, is no mean over processes.
         memory: ``"queue(size=1024)"``: in training, the last scores and targets of former batches
             stand beside the current one, without gradient.
+        schedule: What changes from epoch to epoch, such as
+            ``"warmup(first=cross_entropy, epochs=5)"``, or a list, in place of the spec's own;
+            ``"none"``: nothing does. The loss must then be told the epoch: ``set_epoch(epoch)``.
 
     Returns:
         A module that takes the spec's inputs in their order, or by name, and returns a scalar.
@@ -69,6 +73,7 @@ def loss(
         folders=folders,
         gather=gather,
         memory=memory,
+        schedule=schedule,
     ).loss()
 
 
@@ -85,6 +90,7 @@ def compile(
     folders: Folders = (),
     gather: str | None = None,
     memory: Choice = None,
+    schedule: Choice | Sequence[str | Mapping[str, Any]] = None,
 ) -> CompiledLoss:
     """The compiled spec: its stages, its metric, its loss, and the loss's source.
 
@@ -106,4 +112,5 @@ def compile(
         folders=folders,
         gather=gather,
         memory=memory,
+        schedule=schedule,
     )

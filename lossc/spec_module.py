@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from lossc.compiler.compile import CompiledLoss, compile_spec, rebuild_loss
 from lossc.compiler.emit.memory import equipped, load_module
+from lossc.compiler.schedule_plan import kept_schedules
 from lossc.grammar.errors import LosscError
 from lossc.grammar.folders import Folders
 
@@ -99,6 +100,7 @@ class _Variants:
 
     def __init__(self, module: str, compiled: CompiledLoss):
         self.module, self.compiled, self.text = module, compiled, compiled.module
+        self.schedule = kept_schedules(compiled.spec, compiled.schedules)
         defaults = {param.name.id: param.default for param in compiled.spec.params}
         self.texts = {name: text for name, text in defaults.items() if isinstance(text, str)}
         self._compiled: dict[Texts, CompiledLoss] = {}
@@ -144,14 +146,16 @@ class _Variants:
 
     def _variant(self, texts: Texts) -> CompiledLoss:
         if texts not in self._compiled:
-            self._compiled[texts] = compile_spec(self.compiled.text, params=dict(texts))
+            self._compiled[texts] = compile_spec(
+                self.compiled.text, params=dict(texts), schedule=self.schedule
+            )
         return self._compiled[texts]
 
     def _init(self, generated: Any, texts: Texts) -> Callable[..., None]:
         def __init__(loss: nn.Module, **options: Any) -> None:  # noqa: N807
             _, numbers = self._split(options)
             generated.__init__(loss, **numbers)
-            chosen = {"params": dict(texts)}
+            chosen = {"params": dict(texts), "schedule": self.schedule}
             name, text = self.text.class_name, self.compiled.text
             vars(loss)["_lossc"] = (self.module, name, text, chosen, numbers)
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from lossc import specs
 from lossc.compiler.compile import compile_spec
+from lossc.compiler.schedules import read_options
 from lossc.compiler.uses.expand import expand
 from lossc.grammar.errors import SpecError, closest
 from lossc.grammar.folders import search_path, specs_in
@@ -26,7 +27,7 @@ from lossc.models.recipe import Recipe
 Value = int | float | str
 
 #: Options that are not the spec's own params; ``seed`` and ``lr`` are numbers.
-CHOICES = ("step", "interpolation", "squash", "transform")
+CHOICES = ("step", "interpolation", "squash", "transform", "schedule")
 NUMBERS = ("seed", "lr")
 
 
@@ -38,7 +39,8 @@ class LossChoice:
         text: As the user wrote it, and as the table shows it.
         name: A baseline's name, a bundled spec's, or the path of a spec file.
         takes: The inputs it is called with, by name.
-        choices: Of ``step``, ``interpolation``, ``squash`` and ``transform``, those that were made.
+        choices: Of ``step``, ``interpolation``, ``squash``, ``transform`` and ``schedule``, those
+            that were made.
         params: Values of the spec's params.
         seed: Of the loss's own randomness. ``None``: the run's seed.
         learning_rate: Written in the text. ``None``: the recipe's.
@@ -58,8 +60,9 @@ class LossChoice:
 
     @property
     def rule(self) -> str:
-        """The name with the choices, without params, seed and rate: what a rate is tuned for."""
-        choices = ", ".join(f"{key}={self.choices[key]}" for key in sorted(self.choices))
+        """The name with the surrogate's choices: what a rate is tuned for."""
+        names = sorted(set(self.choices) - {"schedule"})  # of later epochs, or of first ones
+        choices = ", ".join(f"{key}={self.choices[key]}" for key in names)
         return f"{self.name}({choices})" if choices else self.name
 
     @property
@@ -89,6 +92,7 @@ class LossChoice:
             interpolation=self.choices.get("interpolation"),
             squash=self.choices.get("squash"),
             transform=self.choices.get("transform"),
+            schedule=self.choices.get("schedule"),
             seed=seed if self.seed is None else self.seed,
             folders=self.folders,
         ).loss()
@@ -127,10 +131,11 @@ def resolve(
         return LossChoice(text, name, BASELINE_INPUTS[name], learning_rate=rate)
     spec = _load(name, folders)
     made = {**{key: value for key, value in defaults.items() if value is not None}, **choices}
-    if not made and name in recipe.surrogates:
-        made = dict(recipe.surrogates[name])
-        text = _expanded(text.strip(), made)
+    if not set(made) - {"schedule"} and name in recipe.surrogates:
+        text = _expanded(text.strip(), recipe.surrogates[name])
+        made = {**recipe.surrogates[name], **made}
     takes = _check_inputs(name, (item.name.id for item in spec.inputs), recipe, _optional(spec))
+    firsts = _firsts(spec, made.get("schedule"), folders)
     for key, value in params.items():
         if isinstance(value, Option):
             raise TaskError(
@@ -144,9 +149,16 @@ def resolve(
         {key: value for key, value in params.items() if not isinstance(value, Option)},
         None if seed is None else int(seed),
         rate,
-        hashlib.sha256(to_dsl(spec).encode()).hexdigest(),
+        hashlib.sha256("\n".join(map(to_dsl, [spec, *firsts])).encode()).hexdigest(),
         folders,
     )
+
+
+def _firsts(spec: Spec, schedule: str | None, folders: tuple[Path, ...]) -> list[Spec]:
+    """The losses of warm-ups, whose files count as that of the spec does."""
+    said = [dict(option.arguments).get("first") for option in read_options(spec, schedule)]
+    names = [first.name if isinstance(first, Option) else first for first in said]
+    return [_load(name, folders) for name in names if isinstance(name, str)]
 
 
 def _expanded(text: str, choices: Mapping[str, str]) -> str:

@@ -74,6 +74,9 @@ class TrainingModule(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(stream_seed(self.seed, Stream.EPOCH, self.current_epoch))
+        tell = getattr(self.loss, "set_epoch", None)  # a baseline has no such thing
+        if tell is not None:
+            tell(self.current_epoch)
         self._steps, self._sum = 0, 0.0
         self._seen.clear()
 

@@ -63,6 +63,7 @@ def _entries(graph: Graph) -> Iterator[str]:
         yield f"    def {method}(self, {inputs}) -> Tensor: ..."
     if graph.goal != "loss":
         yield f"    def evaluate_binaries(self, binaries: Tensor, {inputs}) -> Tensor: ..."
+    yield "    def set_epoch(self, epoch: int) -> None: ..."
     keywords = ", ".join(["", "*", *params, *seed]) if params or seed else ""
     yield f"def {identifier(spec.name.id, {name})}({inputs}{keywords}) -> Tensor:"
     yield f'    """The loss as a function; ``{name}`` keeps the options and the step."""'

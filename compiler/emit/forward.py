@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from lossc.compiler.choices import OPTIONS
 from lossc.compiler.emit.interpolations.common import Forward, Parts
 from lossc.compiler.emit.interpolations.table import FORWARD
@@ -12,11 +14,13 @@ from lossc.compiler.plan import Plan
 from lossc.compiler.surrogate import SurrogatePlan
 
 
-def option_lines(surrogate: SurrogatePlan, made: Forward) -> tuple[list[str], list[str]]:
+def option_lines(
+    surrogate: SurrogatePlan, made: Forward, scheduled: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
     """Arguments of ``__init__`` for the surrogate's options, and statements that keep them."""
     arguments, body = [], []
     for name in surrogate.run_time:
-        if name in made.unused:
+        if name in made.unused or name in scheduled:
             continue
         option, value = OPTIONS[name], surrogate.options[name]
         if option.choices:
@@ -49,9 +53,21 @@ def planned_forward(
 
 
 def forward_lines(
-    plan: Plan, surrogate: SurrogatePlan, signature: Signature, made: Forward
+    plan: Plan,
+    surrogate: SurrogatePlan,
+    signature: Signature,
+    made: Forward,
+    begins: Sequence[str] = (),
 ) -> list[str]:
-    """``forward``: the interpolated metric with its sign, and the methods that it calls."""
+    """``forward``: the interpolated metric with its sign, and the methods that it calls.
+
+    Args:
+        plan: The refactored spec.
+        surrogate: How it is relaxed.
+        signature: The names of its inputs.
+        made: How ``value`` is computed.
+        begins: Statements that come first.
+    """
     head = definition("def forward", ["self", *signature.typed()], " -> Tensor:", 0)
     doc = "The loss: a scalar."
     if made.random:
@@ -62,6 +78,7 @@ def forward_lines(
         result = f"minus_log({'value' if maximised else '1 - value'})"
     lines = [
         f'"""{doc}"""',
+        *begins,
         *(_gathering(signature) if surrogate.gathers else []),
         prepare_call(signature),
         *(_remembering(signature) if surrogate.remembers else []),
@@ -118,10 +135,13 @@ def _remembering(signature: Signature) -> list[str]:
     return [comment, *definition(head, call, "", 0)]
 
 
-def expression_lines(plan: Plan, signature: Signature, methods: Methods) -> list[str]:
-    """``forward`` of a differentiable ``loss``."""
+def expression_lines(
+    plan: Plan, signature: Signature, methods: Methods, begins: Sequence[str] = ()
+) -> list[str]:
+    """``forward`` of a differentiable ``loss``; ``begins`` are statements that come first."""
     head = definition("def forward", ["self", *signature.typed()], " -> Tensor:", 0)
-    lines = ['"""The loss: a scalar."""', prepare_call(signature), *methods.expression()]
+    doc = '"""The loss: a scalar."""'
+    lines = [doc, *begins, prepare_call(signature), *methods.expression()]
     elements = ["", *methods.fused.methods] if methods.fused.methods else []
     undefined = ["", *methods.defined()] if plan.undefined else []
     return [*head, *indented(lines, 4), *elements, *undefined]

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from math import inf
 
+from lossc.compiler.emit.class_doc import class_doc
 from lossc.compiler.emit.forward import (
     expression_lines,
     forward_lines,
@@ -17,21 +18,23 @@ from lossc.compiler.emit.long_lines import broken
 from lossc.compiler.emit.methods import Methods
 from lossc.compiler.emit.names import class_name, identifier
 from lossc.compiler.emit.runtime_source import runtime_names, runtime_source
+from lossc.compiler.emit.scheduled import (
+    schedule_forward,
+    schedule_init,
+    scheduled_names,
+    set_epoch_lines,
+)
 from lossc.compiler.emit.signature import Signature, signature_of
 from lossc.compiler.emit.text import (
-    WIDTH,
     definition,
     docstring,
-    folded,
     indented,
     number,
     quoted,
-    wrapped,
 )
-from lossc.compiler.front.params import show_range
 from lossc.compiler.plan import Plan
+from lossc.compiler.schedules import SchedulePlan
 from lossc.compiler.surrogate import SurrogatePlan
-from lossc.grammar import syntax as sx
 
 
 @dataclass(frozen=True)
@@ -49,21 +52,30 @@ class ModuleText:
     function_name: str
 
 
-def write_module(plan: Plan, surrogate: SurrogatePlan | None, head: str) -> ModuleText:
+def write_module(
+    plan: Plan,
+    surrogate: SurrogatePlan | None,
+    head: str,
+    schedules: SchedulePlan | None = None,
+) -> ModuleText:
     """The module for a planned spec.
 
     Args:
         plan: The refactored spec, or a differentiable ``loss``.
         surrogate: How the metric is relaxed; ``None`` for a ``loss``.
         head: The docstring: spec, hash, stages.
+        schedules: What changes from epoch to epoch.
     """
     signature = signature_of(plan.graph)
     name = class_name(plan.graph.spec.name.id)
     function = identifier(plan.graph.spec.name.id, {name})
     methods = Methods(plan, signature)
     forward = planned_forward(plan, surrogate, signature, methods) if surrogate else None
-    body = _class(plan, surrogate, signature, methods, forward, name)
-    functional = _function(forward, signature, name, function)
+    first = _first_class(schedules, forward, {name, function})
+    body = _class(plan, surrogate, signature, methods, forward, name, schedules, first)
+    if first is not None:
+        body += ["", "", *first.lines]
+    functional = _function(forward, signature, name, function, schedules)
     runtime = runtime_source(_called(body))
     text = "\n".join([*body, *functional, *runtime])
     lines = [*docstring(head), "", "from __future__ import annotations", ""]
@@ -83,11 +95,43 @@ def write_module(plan: Plan, surrogate: SurrogatePlan | None, head: str) -> Modu
     return ModuleText("\n".join(lines) + "\n", name, function)
 
 
+@dataclass(frozen=True)
+class _First:
+    """The class of the loss of the first epochs.
+
+    Args:
+        name: What it is called.
+        lines: Its text.
+        options: Arguments that it shares with the loss that it belongs to.
+    """
+
+    name: str
+    lines: list[str]
+    options: tuple[str, ...]
+
+
+def _first_class(
+    schedules: SchedulePlan | None, forward: Forward | None, taken: set[str]
+) -> _First | None:
+    if schedules is None or schedules.warmup is None:
+        return None
+    first = schedules.warmup.first
+    plan, surrogate, signature = first.plan, first.surrogate, signature_of(first.plan.graph)
+    own = class_name(plan.graph.spec.name.id)
+    name = own if own not in taken else identifier(f"First{own}", taken)
+    methods = Methods(plan, signature)
+    made = planned_forward(plan, surrogate, signature, methods) if surrogate else None
+    both_draw = all(each is not None and each.random for each in (made, forward))
+    options = ("seed", "validate") if both_draw else ("validate",)
+    return _First(name, _class(plan, surrogate, signature, methods, made, name), options)
+
+
 def _imports(text: str) -> list[str]:
     standard = ["import math"] if re.search(r"\bmath\.", text) else []
     if "Callable[" in text:
         standard.append("from collections.abc import Callable")
-    typing = [name for name in ("NamedTuple", "Protocol") if name in text]
+    typing = ["Any"] if re.search(r"\bAny\b", text) else []
+    typing += [name for name in ("NamedTuple", "Protocol") if name in text]
     if typing:
         standard.append(f"from typing import {', '.join(typing)}")
     torch = ["import torch", "from torch import Tensor, nn"]
@@ -114,19 +158,25 @@ def _class(
     methods: Methods,
     forward: Forward | None,
     name: str,
+    schedules: SchedulePlan | None = None,
+    first: _First | None = None,
 ) -> list[str]:
     lines = [
         f"class {name}(nn.Module):",
-        *indented(docstring(_class_doc(plan, surrogate, signature)), 4),
+        *indented(docstring(class_doc(plan, surrogate, signature, schedules)), 4),
         "",
     ]
-    if forward is not None and forward.random:
-        lines += ["    seed: Tensor", "    step: Tensor", ""]
-    lines += indented(_init(plan, surrogate, signature, forward), 4)
+    buffers = ["seed", "step"] if forward is not None and forward.random else []
+    buffers += ["epoch"] if schedules is not None else []
+    lines += [f"    {name}: Tensor" for name in buffers]
+    lines += [""] if buffers else []
+    lines += indented(_init(plan, surrogate, signature, forward, schedules, first), 4)
+    begins = schedule_forward(schedules, signature)
     if surrogate is None or forward is None:
-        lines += ["", *indented(expression_lines(plan, signature, methods), 4)]
+        lines += ["", *indented(expression_lines(plan, signature, methods, begins), 4)]
     else:
-        lines += ["", *indented(forward_lines(plan, surrogate, signature, forward), 4)]
+        lines += ["", *indented(forward_lines(plan, surrogate, signature, forward, begins), 4)]
+    lines += ["", *indented(set_epoch_lines(schedules, signature), 4)]
     if plan.is_metric:
         lines += ["", *indented(methods.metric(), 4)]
         lines += ["", *indented(methods.refactored(), 4)]
@@ -146,49 +196,21 @@ def _class(
     return broken(lines)
 
 
-def _class_doc(plan: Plan, surrogate: SurrogatePlan | None, signature: Signature) -> str:
-    spec = plan.graph.spec
-    lines = [*_summary(spec), ""]
-    if surrogate is not None:
-        sign = (
-            "minus the interpolated metric"
-            if plan.graph.goal == "evaluate"
-            else "the interpolated metric"
-        )
-        lines += [f"The loss is {sign}; ``metric`` is the metric itself.", ""]
-    lines.append("Inputs:")
-    for entry in spec.inputs:
-        dims = ", ".join(str(d.size) for d in entry.kind.dims)
-        kind = {"real": "scores" if entry.kind.live else "real", "int": "int", "bool": "bool"}[
-            entry.kind.type
-        ]
-        below = f" below {entry.kind.below.size}" if entry.kind.below else ""
-        if entry.kind.range is not None:
-            below = f" in {show_range(entry.kind.range)}"
-        lines.append(f"    {signature.inputs[entry.name.id]}: ``[{dims}]``, {kind}{below}.")
-    return "\n".join(piece for line in lines for piece in folded(line, WIDTH - 4))
-
-
-def _summary(spec: sx.Spec) -> list[str]:
-    """The first sentence of the spec's ``doc``, or all of it below a stock line if that is long."""
-    own = f"The loss of the spec ``{spec.name.id}``."
-    if not spec.doc:
-        return [own]
-    said = " ".join(spec.doc.split())
-    first = said[: said.index(". ") + 1] if len(said) > 80 and ". " in said else said
-    first = first[:1].upper() + first[1:]
-    if first.endswith((".", "!", "?")) and len(docstring(first)[0]) <= WIDTH - 4:
-        return [first]
-    return [own, "", *wrapped(said, WIDTH - 4)]
-
-
 def _init(
-    plan: Plan, surrogate: SurrogatePlan | None, signature: Signature, forward: Forward | None
+    plan: Plan,
+    surrogate: SurrogatePlan | None,
+    signature: Signature,
+    forward: Forward | None,
+    schedules: SchedulePlan | None = None,
+    first: _First | None = None,
 ) -> list[str]:
     arguments = ["self", "*"]
     body = ["super().__init__()"]
     bounds = {p.name.id: p.range for p in plan.graph.spec.params}
+    scheduled = scheduled_names(schedules, signature)
     for name, python in signature.params.items():
+        if name in scheduled:
+            continue
         value = signature.values[name]
         arguments.append(_option(python, value))
         range_ = bounds[name]
@@ -200,11 +222,14 @@ def _init(
         body += definition("check_number", [*checked, *whole], "", 0)
         body.append(f"self.{python} = {python}")
     if surrogate is not None and forward is not None:
-        more_arguments, more_body = option_lines(surrogate, forward)
+        more_arguments, more_body = option_lines(surrogate, forward, scheduled)
         arguments += more_arguments
         body += more_body
     arguments.append("validate: bool = True")
     body.append("self.validate = validate")
+    if schedules is not None:
+        of_first = (first.name, first.options) if first is not None else (None, ())
+        body += schedule_init(schedules, *of_first)
     return [*definition("def __init__", arguments, " -> None:", 0), *indented(body, 4)]
 
 
@@ -225,11 +250,20 @@ def _prepare(signature: Signature) -> list[str]:
     return [*head, *indented([doc, *body], 4)]
 
 
-def _function(forward: Forward | None, signature: Signature, name: str, function: str) -> list[str]:
+def _function(
+    forward: Forward | None,
+    signature: Signature,
+    name: str,
+    function: str,
+    schedules: SchedulePlan | None,
+) -> list[str]:
     """The functional form: one call without a module to keep."""
     arguments = signature.typed()
-    params = [_option(python, signature.values[key]) for key, python in signature.params.items()]
-    passed = [f"{python}={python}" for python in signature.params.values()]
+    scheduled = scheduled_names(schedules, signature)
+    names = {key: name for key, name in signature.params.items() if key not in scheduled}
+    params = ["epoch: int"] if schedules is not None else []
+    params += [_option(python, signature.values[key]) for key, python in names.items()]
+    passed = [f"{python}={python}" for python in names.values()]
     if forward is not None and forward.random:
         params.append("seed: int = 0")
         passed.append("seed=seed")
@@ -240,5 +274,6 @@ def _function(forward: Forward | None, signature: Signature, name: str, function
     doc = f'"""The loss as a function; ``{name}`` keeps {kept}."""'
     loss = identifier("loss", {*signature.inputs.values(), *signature.params.values()})
     made = definition(f"{loss} = {name}", passed, "", 4)
+    told = [f"    {loss}.set_epoch(epoch)"] if schedules is not None else []
     called = definition(f"value: Tensor = {loss}", [signature.arguments], "", 4)
-    return [*head, "    " + doc, *made, *called, "    return value"]
+    return [*head, "    " + doc, *made, *told, *called, "    return value"]

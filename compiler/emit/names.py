@@ -13,12 +13,13 @@ from lossc.compiler.emit.runtime_source import runtime_names
 
 _IMPORTED = (
     *("annotations", "checkpoint", "functional", "math", "nn", "torch"),
-    *("Callable", "NamedTuple", "Protocol", "Tensor"),
+    *("Any", "Callable", "NamedTuple", "Protocol", "Tensor"),
 )
 _METHODS = (
     *("forward", "metric", "defined", "refactored", "comparisons", "evaluate_binaries"),
     *("families", "ideal", "best", "tied", "items", "metric_of_rows", "prepare", "pairs"),
     *("relaxed_metric", "expected", "outcome", "of_pairs", "of_families"),
+    *("set_epoch", "follow"),
 )
 # what the methods call their own variables, and what a loss keeps besides its params and options
 _LOCALS = (
@@ -33,7 +34,10 @@ _LOCALS = (
     "dtype",
     "device",
 )
-_ATTRIBUTES = ("seed", "step", "validate", "goal", "_lossc")
+_ATTRIBUTES = (
+    *("seed", "step", "validate", "goal", "_lossc"),
+    *("epoch", "told", "warming", "first"),
+)
 
 RESERVED: frozenset[str] = frozenset(
     {

@@ -10,6 +10,7 @@ from functools import cache
 
 MODULES = (
     "checks",
+    "epochs",
     "gathering",
     "memory",
     "undefined",

@@ -197,7 +197,7 @@ def _refuting(
             for name, value in params.items()
             if name in own
         }
-        losses.append(compile_spec(spec, params=given).loss(validate=False))
+        losses.append(compile_spec(spec, params=given).unscheduled.loss(validate=False))
     ours, theirs = (graph.spec for graph in graphs)
     for batch in batches(ours, dict(graphs[0].params), _BATCHES, 0):
         values = [

@@ -45,6 +45,15 @@ def expand(spec: sx.Spec, folders: Folders = ()) -> sx.Spec:
     return whole
 
 
+def find_spec(name: sx.Name, user: sx.Spec, folders: Folders = ()) -> sx.Spec:
+    """The spec that another one names, expanded, found where its ``use`` would find it.
+
+    Raises:
+        SpecError: It is not found, or is wrong.
+    """
+    return _Expansion(search_path(folders))._used(sx.Use(name, None, name.span), user, [])
+
+
 def origins(spec: sx.Spec) -> dict[str, list[str]]:
     """What an expanded spec has from other files: names by file."""
     found: dict[str, list[str]] = {}

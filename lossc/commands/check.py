@@ -15,6 +15,7 @@ from lossc.commands.options import (
     Interpolation,
     Json,
     Param,
+    Schedules,
     Seed,
     Specs,
     Squash,
@@ -49,6 +50,7 @@ def check(
     squash: Squash = None,
     seed: Seed = 0,
     folders: Specs = None,
+    schedule: Schedules = None,
     as_json: Json = False,
 ) -> None:
     """Check specs: errors, whether the refactored metric is the metric as written, the gradient.
@@ -57,7 +59,15 @@ def check(
     steps against it improve the metric, and how far the surrogate is from the metric. That gives
     warnings, and no error. Of several specs the audit is shorter.
     """
-    choices = Choices(parse_params(param), step, interpolation, squash, seed, tuple(folders or ()))
+    choices = Choices(
+        parse_params(param),
+        step,
+        interpolation,
+        squash,
+        seed,
+        tuple(folders or ()),
+        tuple(schedule) if schedule else None,
+    )
     references = [*(specs or []), *(_bundled() if every else [])]
     if not references:
         raise typer.BadParameter("name at least one spec, or give --all")
@@ -138,6 +148,7 @@ def _audit(
     """The audit of one spec, with its table and warnings where these are shown."""
     from lossc.compiler.audit import audit, quick_audit, warnings
 
+    compiled = compiled.unscheduled  # as it is once the schedules have run out
     found = audit(compiled, seed=seed) if patient else quick_audit(compiled, seed)
     if shown:
         if not found.rows:

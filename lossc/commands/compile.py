@@ -14,6 +14,7 @@ from lossc.commands.options import (
     Interpolation,
     Param,
     Reference,
+    Schedules,
     Seed,
     Specs,
     Squash,
@@ -36,11 +37,20 @@ def compile_spec(
     squash: Squash = None,
     seed: Seed = 0,
     folders: Specs = None,
+    schedule: Schedules = None,
 ) -> None:
     """Check and validate a spec, and write its loss as a module that needs only torch."""
     if output is not None:
         check_writable(output, (".py",), "--output")
-    choices = Choices(parse_params(param), step, interpolation, squash, seed, tuple(folders or ()))
+    choices = Choices(
+        parse_params(param),
+        step,
+        interpolation,
+        squash,
+        seed,
+        tuple(folders or ()),
+        tuple(schedule) if schedule else None,
+    )
     source = choices.compile(spec).source()
     if output is None:
         typer.echo(source.encode(), nl=False)  # Python source is UTF-8, whatever the terminal is

@@ -16,6 +16,7 @@ from lossc.commands.options import (
     Interpolation,
     Json,
     Param,
+    Schedules,
     Seed,
     Specs,
     Squash,
@@ -55,12 +56,21 @@ def explain(
     squash: Squash = None,
     seed: Seed = 0,
     folders: Specs = None,
+    schedule: Schedules = None,
     as_json: Json = False,
 ) -> None:
     """Show how a spec was refactored into its four stages, or what an error code means."""
     if graph is not None:
         check_writable(graph, (".svg", ".mmd", ".dot"), "--graph")
-    choices = Choices(parse_params(param), step, interpolation, squash, seed, tuple(folders or ()))
+    choices = Choices(
+        parse_params(param),
+        step,
+        interpolation,
+        squash,
+        seed,
+        tuple(folders or ()),
+        tuple(schedule) if schedule else None,
+    )
     if _explain_rule(subject, as_json):
         return
     compiled = choices.compile(subject)

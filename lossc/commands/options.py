@@ -33,6 +33,15 @@ Squash = Annotated[
     str | None,
     typer.Option(metavar="CHOICE", help="Bounds the scores before they are compared: 'sigmoid'."),
 ]
+Schedules = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--schedule",
+        metavar="CHOICE",
+        help="What changes from epoch to epoch: 'warmup(first=cross_entropy, epochs=5)', "
+        "in place of the spec's own; may be repeated; 'none': nothing.",
+    ),
+]
 Specs = Annotated[
     list[Path] | None,
     typer.Option(
@@ -55,6 +64,7 @@ class Choices:
     squash: str | None
     seed: int
     folders: tuple[Path, ...] = ()
+    schedules: tuple[str, ...] | None = None
 
     def compile(self, reference: str) -> CompiledLoss:
         """``reference`` compiled with these options.
@@ -72,6 +82,7 @@ class Choices:
             squash=self.squash,
             seed=self.seed,
             folders=self.folders,
+            schedule=self.schedules,
         )
 
 

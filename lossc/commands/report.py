@@ -86,7 +86,7 @@ def _measured(spec: str, choices: Choices, quick: bool) -> Report:
             memory="none",  # a queue would mix batches that are compared one by one
             seed=choices.seed,
             folders=choices.folders,
-        )
+        ).unscheduled
 
     console = Console(stderr=True)
     with console.status("compiling") as status:

@@ -107,6 +107,10 @@ class AnchorBce(nn.Module):
         slope = torch.where(condition, -probability, part3)
         return each, slope
 
+    def set_epoch(self, epoch: int) -> None:
+        """For training loops that tell every loss the epoch; this one is the same in all."""
+        check_number("epoch", epoch, 0, float("inf"), True, False, True)
+
     def prepare(self, logit: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""
         if self.validate and not torch.compiler.is_compiling():

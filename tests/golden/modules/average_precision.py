@@ -206,6 +206,10 @@ class AveragePrecision(nn.Module):
             ),
         )
 
+    def set_epoch(self, epoch: int) -> None:
+        """For training loops that tell every loss the epoch; this one is the same in all."""
+        check_number("epoch", epoch, 0, float("inf"), True, False, True)
+
     @torch.no_grad()
     def metric(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
         """The metric as the spec has it, decoder then evaluator, without gradient."""

@@ -49,6 +49,10 @@ class Bce(nn.Module):
         part = functional.logsigmoid(torch.where(relevant, score, -score))
         return otherwise((-part).mean(-1), 0)
 
+    def set_epoch(self, epoch: int) -> None:
+        """For training loops that tell every loss the epoch; this one is the same in all."""
+        check_number("epoch", epoch, 0, float("inf"), True, False, True)
+
     def prepare(self, score: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
         """Checks the inputs (in eager mode, if ``validate``) and brings them to their dtypes."""
         if self.validate and not torch.compiler.is_compiling():
@@ -111,6 +115,27 @@ def check_flag(name: str, value: Tensor) -> None:
         raise ValueError(f"{name}: expected bool, got {value.dtype}")
     if ((value != 0) & (value != 1)).any():
         raise ValueError(f"{name}: expected bool, got whole numbers other than 0 and 1")
+
+
+def check_number(
+    name: str,
+    value: object,
+    low: float,
+    high: float,
+    closed_low: bool = True,
+    closed_high: bool = True,
+    whole: bool = False,
+) -> None:
+    """Raises ValueError unless an option is a number in its interval, and whole if it must be."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name}: expected a number, got {value!r}")
+    above = value >= low if closed_low else value > low
+    beneath = value <= high if closed_high else value < high
+    if not (above and beneath):
+        interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
+        raise ValueError(f"{name}: expected a number in {interval}, got {value}")
+    if whole and not isinstance(value, int):
+        raise ValueError(f"{name}: expected a whole number, got {value}")
 
 
 def as_scores(value: Tensor) -> Tensor:

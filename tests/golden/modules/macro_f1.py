@@ -130,6 +130,10 @@ class MacroF1(nn.Module):
         )
         return -value
 
+    def set_epoch(self, epoch: int) -> None:
+        """For training loops that tell every loss the epoch; this one is the same in all."""
+        check_number("epoch", epoch, 0, float("inf"), True, False, True)
+
     @torch.no_grad()
     def metric(self, scores: Tensor, label: Tensor) -> Tensor:
         """The metric as the spec has it, decoder then evaluator, without gradient."""

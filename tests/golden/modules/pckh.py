@@ -210,6 +210,10 @@ class Pckh(nn.Module):
             ),
         )
 
+    def set_epoch(self, epoch: int) -> None:
+        """For training loops that tell every loss the epoch; this one is the same in all."""
+        check_number("epoch", epoch, 0, float("inf"), True, False, True)
+
     @torch.no_grad()
     def metric(self, heatmap: Tensor, joint: Tensor, visible: Tensor, head: Tensor) -> Tensor:
         """The metric as the spec has it, decoder then evaluator, without gradient."""

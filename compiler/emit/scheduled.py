@@ -1,0 +1,103 @@
+"""What a scheduled loss has more than another: the epoch, and what follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lossc.compiler.emit.signature import Signature
+from lossc.compiler.emit.text import definition, folded, indented, number
+from lossc.compiler.schedules import NumberSchedule, SchedulePlan
+
+_CHECK = 'check_number("epoch", epoch, 0, float("inf"), True, False, True)'
+
+
+def scheduled_names(schedules: SchedulePlan | None, signature: Signature) -> dict[str, str]:
+    """The attributes that follow the epoch: their Python names, by name."""
+    numbers = schedules.numbers if schedules is not None else ()
+    return {each.of: signature.params.get(each.of, each.of) for each in numbers}
+
+
+def schedule_init(schedules: SchedulePlan, first: str | None, options: Sequence[str]) -> list[str]:
+    """Statements of ``__init__``.
+
+    Args:
+        schedules: What is scheduled.
+        first: The class of the loss of the first epochs.
+        options: Arguments of ``__init__`` that it takes as well.
+    """
+    lines = []
+    if first is not None:
+        passed = [f"{name}={name}" for name in options]
+        lines += definition(f"self.first = {first}", passed, "", 0)
+    return [
+        *lines,
+        'self.register_buffer("epoch", torch.tensor(-1, dtype=torch.long))',
+        "hook = follow_loaded_epoch",
+        "self.register_load_state_dict_post_hook(hook)  # type: ignore[no-untyped-call]",
+        "self.follow(-1)",
+    ]
+
+
+def schedule_forward(schedules: SchedulePlan | None, signature: Signature) -> list[str]:
+    """The first statements of ``forward``."""
+    if schedules is None:
+        return []
+    lines = ["check_told(self.told, self.training)"]
+    warmup = schedules.warmup
+    if warmup is None:
+        return lines
+    names = signature.arguments
+    comma = "," if len(signature.inputs) == 1 else ""
+    passed = ["None" if ours is None else signature.inputs[ours] for _, ours in warmup.matched]
+    return [
+        *lines,
+        f"if self.warming:  # {warmup}",
+        f"    {names}{comma} = self.prepare({names})",
+        *definition("    return self.first.forward", passed, "", 0),
+    ]
+
+
+def schedule_doc(schedules: SchedulePlan | None, width: int) -> list[str]:
+    """What the docstring of the class says of it."""
+    if schedules is None:
+        return []
+    line = f"With the epoch (``set_epoch``) changes: {schedules}."
+    return [*folded(line, width), ""]
+
+
+def set_epoch_lines(schedules: SchedulePlan | None, signature: Signature) -> list[str]:
+    """The method ``set_epoch``, which every loss has, and what a scheduled one does with it."""
+    head = "def set_epoch(self, epoch: int) -> None:"
+    if schedules is None:
+        doc = (
+            '"""For training loops that tell every loss the epoch; this one is the same in all."""'
+        )
+        return [head, *indented([doc, _CHECK], 4)]
+    doc = '"""To be called at the start of each epoch with its number, from 0."""'
+    told = [head, *indented([doc, _CHECK, "self.epoch.fill_(epoch)", "self.follow(epoch)"], 4)]
+    body = ['"""Sets what changes; below 0, to what it is after the last change."""']
+    body.append("self.told = epoch >= 0")
+    if schedules.warmup is not None:
+        body.append(f"self.warming = 0 <= epoch < {schedules.warmup.epochs}")
+    if schedules.numbers:
+        body.append('when = float(epoch) if epoch >= 0 else float("inf")')
+    names = scheduled_names(schedules, signature)
+    for each in schedules.numbers:
+        body += _follows(each, names[each.of])
+    return [*told, "", "def follow(self, epoch: int) -> None:", *indented(body, 4)]
+
+
+def _follows(schedule: NumberSchedule, name: str) -> list[str]:
+    arguments = ["when", *(_written(argument) for argument in schedule.arguments)]
+    head, tail = f"self.{name} = {schedule.function}", ""
+    if schedule.whole:
+        head, tail = f"self.{name} = int({schedule.function}", ")"
+    return [line[8:] for line in definition(head, arguments, tail, 8)]
+
+
+def _written(argument: object) -> str:
+    if isinstance(argument, tuple):
+        listed = ", ".join(_written(each) for each in argument)
+        return f"({listed}{',' if len(argument) == 1 else ''})"
+    assert isinstance(argument, (int, float))
+    return number(argument)

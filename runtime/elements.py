@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -24,7 +27,16 @@ def power_or_zero(base: Tensor, exponent: Tensor | float) -> Tensor:
     """``base ** exponent``, and 0 for the negative powers of 0: the slope that is not infinite."""
     if isinstance(exponent, Tensor):
         return torch.where((base == 0) & (exponent < 0), 0, base**exponent)
-    return torch.where(base == 0, 0, base**exponent) if exponent < 0 else base**exponent
+    if exponent >= 0 or all_positive(base):
+        return base**exponent
+    return torch.where(base == 0, 0, base**exponent)
+
+
+def all_positive(value: Tensor) -> bool:
+    """Whether all numbers are known to be above 0; not where asking would have to wait."""
+    if torch.compiler.is_compiling() or value.device.type != "cpu" or not value.numel():
+        return False
+    return value.detach().amin().item() > 0
 
 
 def times_log(factor: Tensor, argument: Tensor) -> Tensor:
@@ -33,16 +45,81 @@ def times_log(factor: Tensor, argument: Tensor) -> Tensor:
     return torch.where(none, 0, factor * torch.where(none, 1, argument).log())
 
 
+def element_sums(
+    element: Callable[..., tuple[Tensor, ...]],
+    arguments: tuple[Tensor | float, ...],
+    dims: tuple[int, ...],
+) -> tuple[Tensor, ...]:
+    """Sums of an element over ``dims``, and its slopes: what it needs between stays in the cache.
+
+    Many operations in a row over large tensors take their time from memory. On a processor large
+    ones are cut into blocks, of which all that is between fits into the cache; only the slopes are
+    made as a whole.
+
+    Args:
+        element: Gives the value and its slopes, of the shape that its arguments broadcast to.
+        arguments: Its arguments. Tensors may lack leading axes.
+        dims: Axes to sum over, negative.
+
+    Returns:
+        The sums, without ``dims``, and the slopes in full.
+    """
+    block = 2**16
+    sizes = [(a.numel(), a.device.type) for a in arguments if isinstance(a, Tensor)]
+    if torch.compiler.is_compiling() or max(sizes)[0] <= block or sizes[0][1] != "cpu":
+        each, *slopes = element(*arguments)
+        return (each.sum(dims) if dims else each, *slopes)
+    shapes = [a.shape for a in arguments if isinstance(a, Tensor)]
+    shape = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+    axis = next(k for k in range(len(shape)) if math.prod(shape[k + 1 :]) <= block)
+    step = max(1, block // max(1, math.prod(shape[axis + 1 :])))
+    summed = {len(shape) + dim for dim in dims}
+    parts: list[tuple[slice, ...]] = [()]
+    for k in range(axis + 1):
+        length = step if k == axis else 1
+        starts = range(0, shape[k], length)
+        parts = [(*part, slice(start, start + length)) for part in parts for start in starts]
+    sums: Tensor | None = None
+    whole: list[Tensor] = []
+    for part in parts:
+        each, *slopes = element(*(block_of(a, part, len(shape)) for a in arguments))
+        if sums is None:
+            sums = each.new_zeros([size for k, size in enumerate(shape) if k not in summed])
+            whole = [slope.new_empty(shape) for slope in slopes]
+        kept = tuple(cut for k, cut in enumerate(part) if k not in summed)
+        sums[kept] += each.sum(dims) if dims else each
+        for all_of_it, slope in zip(whole, slopes, strict=True):
+            all_of_it[part] = slope
+    assert sums is not None
+    return (sums, *whole)
+
+
+def block_of(value: Tensor | float, part: tuple[slice, ...], ndim: int) -> Tensor | float:
+    """The part of an argument that belongs to a block of the first axes, of ``ndim``."""
+    if not isinstance(value, Tensor):
+        return value
+    lacking = ndim - value.ndim
+    cuts = part[lacking:]
+    return value[tuple(c if value.shape[k] > 1 else slice(None) for k, c in enumerate(cuts))]
+
+
 class AttachSlopes(torch.autograd.Function):
     """A value with its derivatives by several tensors, all computed along with it."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, value: Tensor, *rest: Tensor) -> Tensor:
-        """Returns ``value``; ``rest`` are the tensors, then as many slopes."""
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        value: Tensor,
+        kept: tuple[int, ...] | None,
+        count: int,
+        *rest: Tensor,
+    ) -> Tensor:
+        """Returns ``value / count``; ``rest`` are the tensors, then as many slopes."""
         half = len(rest) // 2
         ctx.save_for_backward(*rest[half:])
+        ctx.kept, ctx.count = kept, count  # type: ignore[attr-defined]
         ctx.shapes = [tensor.shape for tensor in rest[:half]]  # type: ignore[attr-defined]
-        return value.view_as(value)
+        return value.view_as(value) if count == 1 else value / count
 
     @staticmethod
     def backward(
@@ -54,10 +131,16 @@ class AttachSlopes(torch.autograd.Function):
             raise RuntimeError("the gradient of this loss is in closed form, and has no gradient")
         slopes = ctx.saved_tensors  # type: ignore[attr-defined]
         shapes = ctx.shapes  # type: ignore[attr-defined]
+        if ctx.count != 1:  # type: ignore[attr-defined]
+            grad = grad / ctx.count  # type: ignore[attr-defined]
+        if ctx.kept is not None:  # type: ignore[attr-defined]
+            grad = grad.reshape(ctx.kept)  # type: ignore[attr-defined]
+        grads = [grad * slope for slope in slopes]
         grads = [
-            (grad * slope).sum_to_size(shape) for slope, shape in zip(slopes, shapes, strict=True)
+            each if each.shape == shape else each.sum_to_size(shape)
+            for each, shape in zip(grads, shapes, strict=True)
         ]
-        return (None, *grads, *([None] * len(grads)))
+        return (None, None, None, *grads, *([None] * len(grads)))
 
 
 def attach_slopes(tensors: tuple[Tensor, ...], value: Tensor, *slopes: Tensor) -> Tensor:
@@ -68,5 +151,27 @@ def attach_slopes(tensors: tuple[Tensor, ...], value: Tensor, *slopes: Tensor) -
         value: Elementwise in the tensors.
         slopes: One for each tensor, in the shape of ``value``.
     """
-    attached: Tensor = AttachSlopes.apply(value, *tensors, *slopes)  # type: ignore[no-untyped-call]
+    attached: Tensor = AttachSlopes.apply(value, None, 1, *tensors, *slopes)  # type: ignore[no-untyped-call]
+    return attached
+
+
+def attach_sums(
+    tensors: tuple[Tensor, ...], sums: Tensor, dims: tuple[int, ...], count: int, *slopes: Tensor
+) -> Tensor:
+    """``sums / count`` of elements, whose derivatives by ``tensors`` are ``slopes``.
+
+    Args:
+        tensors: What the elements were computed from; each broadcasts with the slopes.
+        sums: The elements, summed over ``dims``.
+        dims: Axes of the slopes, negative.
+        count: Over how many of them the sums are averaged; of none, they are undefined.
+        slopes: One for each tensor, in the shape of the elements.
+    """
+    kept = None
+    if sums.ndim:
+        shape = list(slopes[0].shape)
+        for dim in dims:
+            shape[dim] = 1
+        kept = tuple(shape)
+    attached: Tensor = AttachSlopes.apply(sums, kept, count, *tensors, *slopes)  # type: ignore[no-untyped-call]
     return attached

@@ -26,7 +26,7 @@ def divide_by_number(numerator: Tensor, number: float) -> Tensor:
 
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     """``value``, or ``default`` where it is undefined; the gradient there is 0."""
-    undefined = value.isnan()
+    undefined = value.isnan() if value.ndim else value != value  # of one number, that is faster
     alike = not isinstance(default, Tensor) or default.ndim == 0
     if alike and no_entry(undefined):
         return value
@@ -37,7 +37,7 @@ def no_entry(found: Tensor) -> bool:
     """Whether a condition is known to be false everywhere; not where asking would have to wait."""
     if torch.compiler.is_compiling() or found.device.type != "cpu":
         return False
-    return not bool(found.any())
+    return not bool(found.any() if found.ndim else found)
 
 
 def defined_power(base: Tensor, exponent: Tensor) -> Tensor:
@@ -82,14 +82,18 @@ def largest(values: Tensor, where: Tensor | None, dims: tuple[int, ...]) -> Tens
         dims: Trailing axes, negative.
     """
     if where is not None:
-        values = values.masked_fill(~where, -torch.inf)
-        chosen = values.flatten(dims[0])
-        some = where.expand_as(values).flatten(dims[0]).any(-1)
-    else:
-        chosen = values.flatten(dims[0])
-        some = torch.ones(chosen.shape[:-1], dtype=torch.bool, device=values.device)
+        values = torch.where(where, values, -torch.inf)
+    chosen = values.flatten(dims[0])
     if chosen.shape[-1] == 0:
         return chosen.sum(-1) + torch.nan  # a function of the values all the same
+    if not chosen.requires_grad:
+        most = chosen.amax(-1)  # NaN where a value is
+        if no_entry(most == -torch.inf):
+            return most
+    if where is None:
+        some = torch.ones(chosen.shape[:-1], dtype=torch.bool, device=values.device)
+    else:
+        some = where.expand_as(values).flatten(dims[0]).any(-1)
     # an undefined value makes the maximum undefined, and must not make its gradient NaN
     unknown = chosen.isnan().any(-1)
     chosen = torch.where(unknown.unsqueeze(-1), 0, chosen)

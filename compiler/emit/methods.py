@@ -77,14 +77,20 @@ class Methods(IdealScores, PairFamilies):
     def expression(self) -> list[str]:
         """The statements of a differentiable ``loss``."""
         fused = self.fused
-        writer = self.writer()
+        writer = self.writer(taken=fused.taken)
+        writer.names = {**writer.names, **fused.held.names}
         writer.special = lambda node: fused.value(writer, node)
         (value,) = writer.write(fused.root)
         result = self._tensor(value)
         if self.plan.undefined:
             result = f"self.defined({result})"
         body = [*writer.lines, f"return {result}"]
-        return [*self.signature.dim_lines("\n".join(body)), *body]
+        held = [
+            f"{name} = {self.signature.inputs[fused.held.sources[own]]}.detach()"
+            for own, name in fused.held.names.items()
+            if any(name in line for line in body)
+        ]
+        return [*self.signature.dim_lines("\n".join(body)), *held, *body]
 
     @functools.cached_property
     def fused(self) -> Fused:

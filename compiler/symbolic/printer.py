@@ -1,8 +1,7 @@
 """sympy expressions as torch code: precedence, stable forms, shared parts, nothing evaluated.
 
-sympy's own printer for torch writes ``Max`` and ``Heaviside`` as code that raises, and derivatives
-of written-out sigmoids as code that overflows. This one prints what this compiler makes and refuses
-the rest.
+sympy's own printer writes code that raises or overflows (``Max``, derivatives of sigmoids). This
+one prints what this compiler makes and refuses the rest.
 """
 
 from __future__ import annotations
@@ -42,7 +41,6 @@ _PART_NAMES = {
     sympy.exp: "exponential",
     sympy.log: "logarithm",
 }
-_FUNCTIONAL = {fn.logsigmoid: "logsigmoid", fn.softplus: "softplus"}
 _OF_NUMBERS = {
     sympy.exp: "math.exp",
     sympy.log: "math.log",
@@ -79,6 +77,7 @@ class TorchPrinter:
     ):
         self.names, self.dtype = dict(names), dtype
         self.numbers, self.bits = set(numbers), set(bits)
+        self.tails: set[Expr] = set()  # symbols of logarithms that may be tiny
 
     def code(self, expression: Expr) -> str:
         """One Python expression.
@@ -100,9 +99,14 @@ class TorchPrinter:
         used = {*taken, *self.names.values()}
         parts, results = sympy.cse(list(expressions), order="canonical")
         lines: list[str] = []
+        negative: dict[Expr, Expr] = {}  # a name for the negative of a name saves nothing
         for symbol, part in parts:
-            self._assign(symbol, part, lines, used)
-        return lines, [self._fitting(result, lines, used) for result in results]
+            part = part.xreplace(negative)
+            if (-part).is_Symbol:
+                negative[symbol] = part
+            else:
+                self._assign(symbol, part, lines, used)
+        return lines, [self._fitting(r.xreplace(negative), lines, used) for r in results]
 
     def _assign(self, symbol: Expr, part: Expr, lines: list[str], used: set[str]) -> None:
         """Appends ``name = code`` and lets ``symbol`` stand for the name."""
@@ -114,6 +118,8 @@ class TorchPrinter:
         used.add(fresh)
         if not self._is_tensor(part):
             self.numbers.add(symbol)
+        if isinstance(part, fn.softplus):
+            self.tails.add(symbol)
         lines.append(f"{fresh} = {code}")
         self.names[symbol] = fresh
 
@@ -158,7 +164,7 @@ class TorchPrinter:
         return code if own >= level else f"({code})"
 
     def _sum(self, e: Expr) -> Code:
-        terms = sorted(e.as_ordered_terms(), key=lambda t: t.could_extract_minus_sign())
+        terms = sorted(e.as_ordered_terms(), key=self._place_in_sum)
         grown = [t for t in terms if isinstance(t, sympy.exp) and self._is_tensor(t)]
         if len(grown) == 1 and -1 in terms:  # exp(x) - 1 keeps its digits near 0
             terms = [t for t in terms if t not in (-1, grown[0])]
@@ -174,6 +180,11 @@ class TorchPrinter:
             else:
                 code += f" + {self._in(term, _SUM + 1)}"
         return code, _SUM
+
+    def _place_in_sum(self, term: Expr) -> tuple[bool, bool]:
+        """Tails come last, where what is large has cancelled; what is subtracted is not first."""
+        tail = isinstance(term, fn.softplus) or term in self.tails
+        return tail, term.could_extract_minus_sign()
 
     def _product(self, e: Expr) -> Code:
         coefficient, rest = e.as_coeff_Mul()
@@ -222,8 +233,11 @@ class TorchPrinter:
             return self._log(e.args[0])
         if e.func in _METHODS:
             return f"{self._in(e.args[0], _ATOM)}.{_METHODS[e.func]}()", _ATOM
-        if e.func in _FUNCTIONAL:
-            return f"functional.{_FUNCTIONAL[e.func]}({self.code(e.args[0])})", _ATOM
+        if e.func is fn.softplus:
+            # torch's threshold of 20 is for single precision: there, exp(-20) is still a digit
+            return f"functional.softplus({self.code(e.args[0])}, threshold=40)", _ATOM
+        if e.func is fn.logsigmoid:
+            return f"functional.logsigmoid({self.code(e.args[0])})", _ATOM
         if e.func is fn.step:
             return self._condition(e.args[0], ">", sympy.Integer(0))
         if e.func is fn.at_least:

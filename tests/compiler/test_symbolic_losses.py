@@ -109,7 +109,7 @@ def plainly(spec, params):
     ):
         one = compile_spec(spec, params=params)
         source = one.source()
-    assert "attach_slopes" not in source
+    assert "AttachSlopes" not in source
     return one.loss()
 
 
@@ -124,7 +124,7 @@ def losses():
 @pytest.mark.parametrize("name", FUSED)
 def test_derivatives_in_closed_form_are_autograds(losses, name):
     one = losses[name]
-    assert "attach_slopes" in one.source()
+    assert "AttachSlopes" in one.source()
     spec, params = FUSED[name]
     plain = plainly(f"spec one\n{spec}", params)
     for seed in range(3):
@@ -190,7 +190,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_cheap_elements_stay_with_autograd(name):
-    assert "attach_slopes" not in compile_spec(f"spec one\n{PLAIN[name]}").source()
+    assert "AttachSlopes" not in compile_spec(f"spec one\n{PLAIN[name]}").source()
 
 
 def test_a_closed_form_that_disagrees_with_autograd_is_not_used():
@@ -200,5 +200,5 @@ def test_a_closed_form_that_disagrees_with_autograd_is_not_used():
     )
     clear_cache()  # of derivatives that sympy remembers
     with wrong:
-        assert "attach_slopes" not in compile_spec(f"spec one\n{FOCAL}").source()
+        assert "AttachSlopes" not in compile_spec(f"spec one\n{FOCAL}").source()
     clear_cache()

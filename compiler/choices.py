@@ -100,6 +100,7 @@ OPTIONS: Mapping[str, Choice] = {
     "noise": Choice(1.0),
 }
 COMPILE_TIME: Mapping[str, Choice] = {
+    "max_spread": Choice("none", words=("none",)),
     "inconsistent": Choice("extend", ("extend", "published")),
     "best": Choice("first", ("first", "sampled")),
     "flips": Choice("bit", ("bit", "row", "column", "share")),

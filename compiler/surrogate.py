@@ -85,7 +85,8 @@ class SurrogatePlan:
 
     def __str__(self) -> str:
         warm = () if self.interpolation == "perturbed" else ("temperature",)
-        own = (*self.run_time, *warm, *self.method.compile_time, "transform", "gather", "memory")
+        own = (*self.run_time, *warm, *self.method.compile_time, "max_spread", "transform")
+        own = (*own, "gather", "memory")
         shown = {
             k: v
             for k, v in self.options.items()
@@ -134,7 +135,7 @@ def plan_surrogate(
             said[slot] = _option(slot, given)
             _apply(slot, said[slot], names, values, errors)
     if not errors:
-        errors += _refusals(names, said)
+        errors += _refusals(names, said, values)
     if errors:
         raise SpecError(errors)
     return SurrogatePlan(names["step"], names["interpolation"], values, seed)
@@ -178,7 +179,7 @@ def _apply(
     errors: list[Diagnostic],
 ) -> None:
     tables: dict[str, dict[str, tuple[str, ...]]] = {
-        "step": {name: STEP_OPTIONS for name in STEPS},
+        "step": {name: (*STEP_OPTIONS, "max_spread") for name in STEPS},
         "interpolation": {
             name: (*entry.run_time, *entry.compile_time, "squash")
             for name, entry in INTERPOLATIONS.items()
@@ -232,8 +233,15 @@ def _apply(
             _set(option, key, value, values, errors)
 
 
-def _refusals(names: Mapping[str, str], said: Mapping[str, sx.Option]) -> list[Diagnostic]:
-    """Steps and interpolations that do not go together."""
+def _refusals(
+    names: Mapping[str, str],
+    said: Mapping[str, sx.Option],
+    values: Mapping[str, int | float | str],
+) -> list[Diagnostic]:
+    """Steps, interpolations and options that do not go together."""
+    if values["temperature"] == "auto" and values["max_spread"] != "none":
+        message = "max_spread has no use beside temperature = auto, which follows the spread"
+        return [Diagnostic(said["step"].span, "bad-option", message, "one of the two")]
     step, method = names["step"], INTERPOLATIONS[names["interpolation"]]
     if not (STEPS[step].reaches and method.why_no_reach):
         return []

@@ -35,6 +35,7 @@ MODULES = (
     "decayed_sums",
     "pair_sums",
     "pair_families",
+    "spread",
     "written_pairs",
     "pair_counts",
     "pair_rows",

@@ -28,6 +28,7 @@ def forward(parts: Parts) -> Forward:
     hinges = f"hinge_family(family, {parts.temperature}, self.squash)"
     body = [
         parts.families,
+        *parts.limiting(),
         *parts.warming,
         *parts.each_family("relaxed", hinges),
         *parts.relaxed_value(),

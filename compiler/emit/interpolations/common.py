@@ -30,6 +30,14 @@ class Parts:
         """The statement that sets it, where the scores do."""
         return [self.methods.warming()] if self.surrogate.follows_scores else []
 
+    def limiting(self, families: str = "families") -> list[str]:
+        """The statement that brings scores nearer that spread too far, once they are compared."""
+        most = self.surrogate.options["max_spread"]
+        if most == "none":
+            return []
+        call = [families, self.methods.live, f"{float(most)!r}"]
+        return definition(f"{families} = limited_families", call, "", 0)
+
     @property
     def families(self) -> str:
         """The statement that compares the scores."""

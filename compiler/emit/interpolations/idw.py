@@ -23,7 +23,7 @@ def forward(parts: Parts) -> Forward:
     function = "interpolate_shares" if surrogate.flips == "share" else "interpolate_idw"
     drawing = [*best, *_lines(parts)]
     call = parts.call(function, "families", "metric", step, "self.seed", "step", *drawing)
-    written = [parts.families, *parts.warming, *parts.metric, *drawn, *call]
+    written = [parts.families, *parts.limiting(), *parts.warming, *parts.metric, *drawn, *call]
     if not _sortable(parts):
         return Forward([*parts.step, *written], random=True)
     inputs = list(parts.signature.inputs.values())
@@ -73,6 +73,7 @@ def _of_pairs(parts: Parts) -> list[str]:
     options = f"{step.function}, {step.powers}, {parts.temperature}, self.squash"
     kept = [name for name in parts.surrogate.method.run_time if name != "bits"]
     body = [
+        *parts.limiting("pairs"),
         *parts.warming,
         "",
         "def metric(rows: Tensor) -> Tensor:",

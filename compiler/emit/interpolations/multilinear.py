@@ -13,11 +13,13 @@ def forward(parts: Parts) -> Forward:
     if expected is None:
         call = parts.call("expected_by_sampling", "families", "metric", step, "self.seed", "step")
         return Forward(
-            [parts.families, *parts.warming, *parts.step, *parts.metric, *call], random=True
+            [parts.families, *parts.limiting(), *parts.warming, *parts.step, *parts.metric, *call],
+            random=True,
         )
     relax = f"relaxed_family(family, {step}, {parts.temperature}, self.squash)"
     body = [
         parts.families,
+        *parts.limiting(),
         *parts.warming,
         *parts.each_family("bits", relax),
         "both = zip(families, bits, strict=True)",

@@ -16,6 +16,7 @@ def forward(parts: Parts) -> Forward:
         relax = f"relaxed_family(family, {step.function}, {parts.temperature}, self.squash)"
         body = [
             parts.families,
+            *parts.limiting(),
             *parts.warming,
             *parts.each_family("relaxed", relax),
             *parts.relaxed_value(),
@@ -33,5 +34,5 @@ def forward(parts: Parts) -> Forward:
     listed = ["relaxed = (", *indented(each, 4), ")"]
     if len(each) == 1 and len(each[0]) <= 79:
         listed = [f"relaxed = ({each[0]})"]
-    body = [f"families = self.pairs({names})", *parts.warming, *listed]
+    body = [f"families = self.pairs({names})", *parts.limiting(), *parts.warming, *listed]
     return Forward([*body, *parts.relaxed_value()], [method, parts.methods.pairs()])

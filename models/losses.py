@@ -171,8 +171,11 @@ def _split(text: str) -> tuple[str, dict[str, Value | Option]]:
     if Path(text).is_file() or "(" not in text:
         return text, {}
     name, _, rest = text.partition("(")
+    # `schedule` is a word of the language, which names nothing in it
+    rest = re.sub(r"\bschedule(\s*=)", r"schedule_\1", rest)
     option = parse_option(f"x({rest}")  # the name may be a path, which is no name to the grammar
-    return name.strip(), dict(option.arguments)
+    renamed = {"schedule_": "schedule"}
+    return name.strip(), {renamed.get(key, key): value for key, value in option.arguments}
 
 
 def _load(name: str, folders: tuple[Path, ...]) -> Spec:

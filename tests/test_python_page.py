@@ -31,7 +31,7 @@ def specs(tmp_path, monkeypatch):
 
 
 def test_the_examples_run(specs, capsys):
-    assert len(EXAMPLES) == 7
+    assert len(EXAMPLES) == 8
     names: dict = {}
     for example in EXAMPLES:
         exec(compile(example, "docs/python.md", "exec"), names)

@@ -16,9 +16,11 @@ from torch import nn
 from torch._dynamo.testing import CompileCounter
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR
 from torch.testing import assert_close
+from typer.testing import CliRunner
 
 import lossc
 from lossc import specs
+from lossc.cli import app
 from lossc.compiler.compile import compile_spec
 from lossc.grammar.errors import SpecError
 from lossc.runtime.epochs import (
@@ -305,6 +307,61 @@ def test_what_is_scheduled_is_no_argument():
     with pytest.raises(TypeError, match="temperature follows a schedule"):
         compiled.loss(temperature=1.0)
     assert compiled.loss(good=3).good == 3
+
+
+@pytest.mark.gpu
+def test_no_device_is_waited_for(batch):
+    loss = lossc.loss("anchor_bce", validate=False, schedule=[WARMUP]).cuda()
+    scores, label = (each.cuda() for each in batch)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for epoch in (0, 5):
+            loss.set_epoch(epoch)
+            loss(scores.clone().requires_grad_(), label).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_within_a_distributed_model(batch):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = nn.Linear(4, 4)
+            self.loss = lossc.loss("anchor_bce", schedule=[WARMUP])
+
+        def forward(self, features, label):
+            return self.loss(self.network(features), label)
+
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        model = nn.parallel.DistributedDataParallel(Model())
+        for epoch, name in ((4, "cross_entropy"), (5, "anchor_bce")):
+            model.module.loss.set_epoch(epoch)
+            value = model(*batch)
+            value.backward()
+            expected = lossc.loss(name)(model.module.network(batch[0]), batch[1])
+            assert torch.equal(value, expected)
+            assert int(model.state_dict()["module.loss.epoch"]) == epoch
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+# ---- the command line
+
+
+def test_on_the_command_line(tmp_path):
+    file = tmp_path / "loss.py"
+    more = ["--schedule", WARMUP, "--schedule", COOLING]
+    done = CliRunner().invoke(app, ["compile", "accuracy", "-o", str(file), *more])
+    assert done.exit_code == 0, done.output
+    assert file.read_text() == lossc.compile("accuracy", schedule=[WARMUP, COOLING]).source()
+    done = CliRunner().invoke(app, ["explain", "accuracy", "--format", "text", *more])
+    assert "cross_entropy in epochs 0 to 4; temperature exponential" in done.output
+    done = CliRunner().invoke(app, ["check", "bce", "--batches", "8", "--schedule", "warmup(x=1)"])
+    assert done.exit_code == 1
+    done = CliRunner().invoke(app, ["check", "anchor_bce", "--batches", "8", "--schedule", WARMUP])
+    assert done.exit_code == 0, done.output
 
 
 # ---- the generated module

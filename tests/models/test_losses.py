@@ -80,6 +80,7 @@ def test_options_in_the_text(built):
             "interpolation": "idw(gradient=published, good=8)",
             "squash": "sigmoid",
             "transform": "log",
+            "schedule": None,
             "seed": 7,
             "folders": (),
         },

@@ -55,6 +55,16 @@ def test_source_is_reviewed_text(compiled, golden, name):
     golden(f"modules/{name}.py", compiled[name].source())
 
 
+def test_source_of_schedules_is_reviewed_text(golden):
+    schedule = [
+        "warmup(first=cross_entropy, epochs=5)",
+        "linear(of=gamma, to=0.1, epochs=4, after=5)",
+    ]
+    golden(
+        "modules/anchor_bce_scheduled.py", compile_spec("anchor_bce", schedule=schedule).source()
+    )
+
+
 @pytest.mark.parametrize("name", REVIEWED)
 def test_stages_are_reviewed_text(compiled, golden, name):
     golden(f"stages/{name}.txt", str(compiled[name].stages) + "\n")

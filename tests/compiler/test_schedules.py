@@ -367,13 +367,6 @@ def test_on_the_command_line(tmp_path):
 # ---- the generated module
 
 
-def test_source_is_reviewed_text(golden):
-    schedule = [WARMUP, "linear(of=gamma, to=0.1, epochs=4, after=5)"]
-    golden(
-        "modules/anchor_bce_scheduled.py", lossc.compile("anchor_bce", schedule=schedule).source()
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "schedule"),
     [

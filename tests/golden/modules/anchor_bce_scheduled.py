@@ -47,6 +47,8 @@ Its stages:
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -90,37 +92,38 @@ class AnchorBce(nn.Module):
             logit, label = self.prepare(logit, label)
             return self.first.forward(logit, label)
         logit, label = self.prepare(logit, label)
-        k = logit.shape[1]
-        # q[i, c] = sigmoid(logit[i, c])
-        q = logit.sigmoid()
-        part = q.gather(-1, label.unsqueeze(-1)).squeeze(-1)
-        # q_neg[i] = detach(max(q[i, label[i]] - slack, 0))
-        q_neg = (part - self.slack).clamp(min=0).detach()
-        c_range = torch.arange(k, device=logit.device)
-        each, slope = self.element(
-            c_range == label.unsqueeze(-1), logit.detach(), q_neg.unsqueeze(-1), self.gamma
+        n = logit.shape[0]
+        fixed_logit = logit.detach()
+        part = fixed_logit.gather(-1, label.unsqueeze(-1)).squeeze(-1)
+        # q_neg[i] = max(sigmoid(fixed logit[i, label[i]]) - slack, 0)
+        q_neg = (part.sigmoid() - self.slack).clamp(min=0)
+        total, slope = element_sums(
+            self.element,
+            (fixed_logit, q_neg.unsqueeze(-1), self.gamma, part.unsqueeze(-1), label.unsqueeze(-1)),
+            (-2, -1),
         )
-        each = attach_slopes((logit,), each, slope)
-        return otherwise(each.sum(-1).mean(-1), 0)
+        total = attach_sums((logit,), total, (-2, -1), n, slope)
+        return otherwise(total, 0)
 
     @staticmethod
     def element(
-        condition: Tensor, logit: Tensor, q_neg: Tensor, gamma: float
+        logit: Tensor, q_neg: Tensor, gamma: float, logit_at: Tensor, at: Tensor
     ) -> tuple[Tensor, Tensor]:
         """An element of the loss and its derivative by logit, in closed form.
 
         where(c == label[i], -(m_pos[i, c] * logsigmoid(logit[i, c])), -(m_neg[i, c] *
         logsigmoid(-logit[i, c])))
         """
-        chosen = torch.where(condition, logit, -logit)
-        log_probability = functional.logsigmoid(chosen)
-        probability = (-chosen).sigmoid()
+        log_odds = functional.softplus(logit, threshold=40)
+        probability = logit.sigmoid()
         part = probability + 1 - q_neg
         power = part**gamma
-        part2 = gamma * log_probability * power_or_zero(part, -1) * chosen.sigmoid() - 1
-        part3 = -part2 * probability * power
-        each = torch.where(condition, -log_probability, -log_probability * power)
-        slope = torch.where(condition, -probability, part3)
+        part2 = log_odds * gamma * power_or_zero(part, -1) * (-logit).sigmoid() + 1
+        each = log_odds * power
+        slope = part2 * probability * power
+        # where c == label[i]:
+        each.scatter_(-1, at, functional.softplus(-logit_at, threshold=40))
+        slope.scatter_(-1, at, -(-logit_at).sigmoid())
         return each, slope
 
     def set_epoch(self, epoch: int) -> None:
@@ -221,7 +224,8 @@ def check_real(name: str, value: Tensor, live: bool) -> None:
     """Raises ValueError unless ``value`` is of a floating dtype; live scores must not be NaN."""
     if not value.is_floating_point():
         raise ValueError(f"{name}: expected real numbers, got {value.dtype}")
-    if live and value.isnan().any():
+    # a sum is NaN wherever a score is, and takes a tenth of the time of asking each
+    if live and math.isnan(value.detach().sum().item()) and value.isnan().any():
         count = int(value.isnan().sum())
         raise ValueError(f"{name}: {count} of {value.numel()} scores are NaN")
 
@@ -266,8 +270,20 @@ def as_scores(value: Tensor) -> Tensor:
     """Scores in at least single precision; infinities become the largest finite numbers."""
     if value.dtype in (torch.float16, torch.bfloat16):
         value = value.float()
+    if all_finite(value):
+        return value
     limit = torch.finfo(value.dtype).max
     return value.clamp(-limit, limit)
+
+
+def all_finite(value: Tensor) -> bool:
+    """Whether all numbers are known to be finite; not where asking would have to wait.
+
+    A finite sum has finite terms. One that overflows says nothing.
+    """
+    if torch.compiler.is_compiling() or value.device.type != "cpu":
+        return False
+    return math.isfinite(value.detach().sum().item())
 
 
 def linear_schedule(epoch: float, start: float, end: float, epochs: int, after: int) -> float:
@@ -300,7 +316,7 @@ def check_told(told: bool, training: bool) -> None:
 
 def otherwise(value: Tensor, default: Tensor | float) -> Tensor:
     """``value``, or ``default`` where it is undefined; the gradient there is 0."""
-    undefined = value.isnan()
+    undefined = value.isnan() if value.ndim else value != value  # of one number, that is faster
     alike = not isinstance(default, Tensor) or default.ndim == 0
     if alike and no_entry(undefined):
         return value
@@ -311,26 +327,100 @@ def no_entry(found: Tensor) -> bool:
     """Whether a condition is known to be false everywhere; not where asking would have to wait."""
     if torch.compiler.is_compiling() or found.device.type != "cpu":
         return False
-    return not bool(found.any())
+    return not bool(found.any() if found.ndim else found)
 
 
 def power_or_zero(base: Tensor, exponent: Tensor | float) -> Tensor:
     """``base ** exponent``, and 0 for the negative powers of 0: the slope that is not infinite."""
     if isinstance(exponent, Tensor):
         return torch.where((base == 0) & (exponent < 0), 0, base**exponent)
-    return torch.where(base == 0, 0, base**exponent) if exponent < 0 else base**exponent
+    if exponent >= 0 or all_positive(base):
+        return base**exponent
+    return torch.where(base == 0, 0, base**exponent)
+
+
+def all_positive(value: Tensor) -> bool:
+    """Whether all numbers are known to be above 0; not where asking would have to wait."""
+    if torch.compiler.is_compiling() or value.device.type != "cpu" or not value.numel():
+        return False
+    return value.detach().amin().item() > 0
+
+
+def element_sums(
+    element: Callable[..., tuple[Tensor, ...]],
+    arguments: tuple[Tensor | float, ...],
+    dims: tuple[int, ...],
+) -> tuple[Tensor, ...]:
+    """Sums of an element over ``dims``, and its slopes: what it needs between stays in the cache.
+
+    Many operations in a row over large tensors take their time from memory. On a processor large
+    ones are cut into blocks, of which all that is between fits into the cache; only the slopes are
+    made as a whole.
+
+    Args:
+        element: Gives the value and its slopes, of the shape that its arguments broadcast to.
+        arguments: Its arguments. Tensors may lack leading axes.
+        dims: Axes to sum over, negative.
+
+    Returns:
+        The sums, without ``dims``, and the slopes in full.
+    """
+    block = 2**16
+    sizes = [(a.numel(), a.device.type) for a in arguments if isinstance(a, Tensor)]
+    if torch.compiler.is_compiling() or max(sizes)[0] <= block or sizes[0][1] != "cpu":
+        each, *slopes = element(*arguments)
+        return (each.sum(dims) if dims else each, *slopes)
+    shapes = [a.shape for a in arguments if isinstance(a, Tensor)]
+    shape = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+    axis = next(k for k in range(len(shape)) if math.prod(shape[k + 1 :]) <= block)
+    step = max(1, block // max(1, math.prod(shape[axis + 1 :])))
+    summed = {len(shape) + dim for dim in dims}
+    parts: list[tuple[slice, ...]] = [()]
+    for k in range(axis + 1):
+        length = step if k == axis else 1
+        starts = range(0, shape[k], length)
+        parts = [(*part, slice(start, start + length)) for part in parts for start in starts]
+    sums: Tensor | None = None
+    whole: list[Tensor] = []
+    for part in parts:
+        each, *slopes = element(*(block_of(a, part, len(shape)) for a in arguments))
+        if sums is None:
+            sums = each.new_zeros([size for k, size in enumerate(shape) if k not in summed])
+            whole = [slope.new_empty(shape) for slope in slopes]
+        kept = tuple(cut for k, cut in enumerate(part) if k not in summed)
+        sums[kept] += each.sum(dims) if dims else each
+        for all_of_it, slope in zip(whole, slopes, strict=True):
+            all_of_it[part] = slope
+    assert sums is not None
+    return (sums, *whole)
+
+
+def block_of(value: Tensor | float, part: tuple[slice, ...], ndim: int) -> Tensor | float:
+    """The part of an argument that belongs to a block of the first axes, of ``ndim``."""
+    if not isinstance(value, Tensor):
+        return value
+    lacking = ndim - value.ndim
+    cuts = part[lacking:]
+    return value[tuple(c if value.shape[k] > 1 else slice(None) for k, c in enumerate(cuts))]
 
 
 class AttachSlopes(torch.autograd.Function):
     """A value with its derivatives by several tensors, all computed along with it."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, value: Tensor, *rest: Tensor) -> Tensor:
-        """Returns ``value``; ``rest`` are the tensors, then as many slopes."""
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        value: Tensor,
+        kept: tuple[int, ...] | None,
+        count: int,
+        *rest: Tensor,
+    ) -> Tensor:
+        """Returns ``value / count``; ``rest`` are the tensors, then as many slopes."""
         half = len(rest) // 2
         ctx.save_for_backward(*rest[half:])
+        ctx.kept, ctx.count = kept, count  # type: ignore[attr-defined]
         ctx.shapes = [tensor.shape for tensor in rest[:half]]  # type: ignore[attr-defined]
-        return value.view_as(value)
+        return value.view_as(value) if count == 1 else value / count
 
     @staticmethod
     def backward(
@@ -342,19 +432,35 @@ class AttachSlopes(torch.autograd.Function):
             raise RuntimeError("the gradient of this loss is in closed form, and has no gradient")
         slopes = ctx.saved_tensors  # type: ignore[attr-defined]
         shapes = ctx.shapes  # type: ignore[attr-defined]
+        if ctx.count != 1:  # type: ignore[attr-defined]
+            grad = grad / ctx.count  # type: ignore[attr-defined]
+        if ctx.kept is not None:  # type: ignore[attr-defined]
+            grad = grad.reshape(ctx.kept)  # type: ignore[attr-defined]
+        grads = [grad * slope for slope in slopes]
         grads = [
-            (grad * slope).sum_to_size(shape) for slope, shape in zip(slopes, shapes, strict=True)
+            each if each.shape == shape else each.sum_to_size(shape)
+            for each, shape in zip(grads, shapes, strict=True)
         ]
-        return (None, *grads, *([None] * len(grads)))
+        return (None, None, None, *grads, *([None] * len(grads)))
 
 
-def attach_slopes(tensors: tuple[Tensor, ...], value: Tensor, *slopes: Tensor) -> Tensor:
-    """``value`` as a function of ``tensors``, whose derivatives by them are ``slopes``.
+def attach_sums(
+    tensors: tuple[Tensor, ...], sums: Tensor, dims: tuple[int, ...], count: int, *slopes: Tensor
+) -> Tensor:
+    """``sums / count`` of elements, whose derivatives by ``tensors`` are ``slopes``.
 
     Args:
-        tensors: What the value was computed from; each broadcasts with ``value``.
-        value: Elementwise in the tensors.
-        slopes: One for each tensor, in the shape of ``value``.
+        tensors: What the elements were computed from; each broadcasts with the slopes.
+        sums: The elements, summed over ``dims``.
+        dims: Axes of the slopes, negative.
+        count: Over how many of them the sums are averaged; of none, they are undefined.
+        slopes: One for each tensor, in the shape of the elements.
     """
-    attached: Tensor = AttachSlopes.apply(value, *tensors, *slopes)  # type: ignore[no-untyped-call]
+    kept = None
+    if sums.ndim:
+        shape = list(slopes[0].shape)
+        for dim in dims:
+            shape[dim] = 1
+        kept = tuple(shape)
+    attached: Tensor = AttachSlopes.apply(sums, kept, count, *tensors, *slopes)  # type: ignore[no-untyped-call]
     return attached

@@ -65,7 +65,9 @@ def variants(metric: str) -> list[Variant]:
     found = [Variant(name, None) for name in hand_made]
 
     def add(interpolation: str, temperature: str, squash: str = "none", **more: str) -> None:
-        shown = [interpolation, temperature, *(["squash"] if squash != "none" else []), *more]
+        words = {"transform": "log", "memory": "queue"}
+        shown = [interpolation, temperature, *(["squash"] if squash != "none" else [])]
+        shown += [words[option] for option in more]
         step = f"sigmoid(temperature={temperature})"
         options = {"interpolation": interpolation, "step": step, "squash": squash, **more}
         found.append(Variant(", ".join(shown), options))
@@ -262,23 +264,42 @@ def rows_of(file: Path) -> list[dict[str, Any]]:
 
 
 def tables(file: Path) -> str:
-    """One table a task and metric: the test metric over five seeds, best first."""
-    runs: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
+    """Test metrics in percent over the seeds, those of classes and those of scores apart.
+
+    The best mean of a column is bold, and so are all within its spread.
+    """
+    runs: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in rows_of(file):
-        task, metric, variant, rate, seed = row["key"]
+        task, metric, variant, _, seed = row["key"]
         if seed:
-            runs.setdefault((task, metric), {}).setdefault(variant, []).append((row["test"], rate))
-    lines = []
-    for (task, metric), found in runs.items():
-        lines += ["", f"### {task}: {metric}", "", "| loss | test | rate | seeds |"]
-        lines.append("| --- | --- | ---: | ---: |")
-        means = {name: statistics.mean(v for v, _ in values) for name, values in found.items()}
-        for name in sorted(found, key=lambda name: -means[name]):
-            values = [value for value, _ in found[name]]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            shown = f"{means[name]:.4f} ± {spread:.4f}"
-            lines.append(f"| {name} | {shown} | {found[name][0][1]:g} | {len(values)} |")
-    return "\n".join(lines).strip() + "\n"
+            runs.setdefault((task, metric), {}).setdefault(variant, []).append(row["test"])
+    text = ""
+    for scored in (False, True):
+        columns = [at for at in runs if (at[1] in SCORED) == scored]
+        if not columns:
+            continue
+        names = [variant.name for variant in variants("auroc" if scored else "accuracy")]
+        cells: dict[str, list[str]] = {name: [] for name in names}
+        means: dict[str, list[float]] = {name: [] for name in names}
+        for at in columns:
+            whole = {k: v for k, v in runs[at].items() if len(v) == len(SEEDS)}
+            mean = {name: statistics.mean(values) for name, values in whole.items()}
+            spread = {name: statistics.stdev(values) for name, values in whole.items()}
+            top = max(mean, key=lambda name: mean[name])
+            for name in names:
+                if name not in mean:
+                    cells[name].append("")
+                    continue
+                shown = f"{100 * mean[name]:.2f} ± {100 * spread[name]:.2f}"
+                near = mean[name] >= mean[top] - spread[top]
+                cells[name].append(f"**{shown}**" if near else shown)
+                means[name].append(mean[name])
+        known = [name for name in names if means[name]]
+        known.sort(key=lambda name: -statistics.mean(means[name]))
+        heads = [f"{task}: {metric.replace('_', ' ')}" for task, metric in columns]
+        text += f"\n| loss | {' | '.join(heads)} |\n| --- |{' ---: |' * len(heads)}\n"
+        text += "".join(f"| {name} | {' | '.join(cells[name])} |\n" for name in known)
+    return text.strip() + "\n"
 
 
 def main() -> None:

@@ -37,7 +37,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Segmentation": ("mean_iou", "dice", "pixel_accuracy"),
     "Pose": ("pck", "pckh"),
     "Differentiable": (
-        *("cross_entropy", "bce", "focal", "anchor_bce", "anchor_pose", "heatmap_mse", "ohem"),
+        *("cross_entropy", "bce", "focal", "ohem", "anchor_bce", "anchor_bce_static"),
+        *("anchor_bce_weighted", "anchor_bce_soft", "anchor_pose", "heatmap_mse", "ohkm"),
         *("euclidean", "manual", "adaptive_h1", "adaptive_i1"),
     ),
 }

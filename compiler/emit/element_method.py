@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lossc.compiler.emit.element_code import FusedCode, element_code
 from lossc.compiler.emit.names import identifier
-from lossc.compiler.emit.peeled import Peeled
 from lossc.compiler.emit.text import definition, docstring, indented, wrapped
 from lossc.compiler.ir.text import text
 from lossc.compiler.symbolic.element import Element, Leaf
+from lossc.compiler.symbolic.peeled import Peeled
 
 
 def element_method(name: str, element: Element, numbers: list[bool]) -> list[str]:

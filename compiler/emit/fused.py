@@ -14,7 +14,6 @@ from lossc.compiler.emit.element_code import agrees_with_autograd, element_code
 from lossc.compiler.emit.element_method import element_method, peeled_method
 from lossc.compiler.emit.held import Held, read_through
 from lossc.compiler.emit.names import identifier
-from lossc.compiler.emit.peeled import Peeled, peeled
 from lossc.compiler.emit.text import WIDTH, definition
 from lossc.compiler.emit.value import Value, align, union
 from lossc.compiler.emit.writer import Writer
@@ -23,6 +22,7 @@ from lossc.compiler.ir.graph import rewrite
 from lossc.compiler.ir.node import Index, Node
 from lossc.compiler.symbolic.atoms import Signs
 from lossc.compiler.symbolic.element import Element, Elements, Leaf
+from lossc.compiler.symbolic.peeled import Peeled, peeled
 from lossc.compiler.symbolic.printer import NotPrintable
 
 LEAST_COSTLY = 3  # transcendental functions; measured in benchmarks/fused_losses.py
@@ -117,9 +117,9 @@ class Fused:
             passed += self._place(writer, parts, axes)
         else:
             self.methods += element_method(method, parts, numbers)
-        over = node.attr("over")
-        assert isinstance(over, tuple)
-        return self._summed(writer, whole, f"self.{method}", passed, axes, over, node)
+        # a place is counted from the beginning of its axis, which must not be cut then
+        cut = axes.index(parts.axis) if isinstance(parts, Peeled) else None
+        return self._summed(writer, node, whole, f"self.{method}", passed, axes, cut)
 
     def _place(self, writer: Writer, parts: Peeled, axes: tuple[Index, ...]) -> list[str]:
         """The arguments that say where the place is: inside the axis, and whether it is there."""
@@ -132,14 +132,16 @@ class Fused:
     def _summed(
         self,
         writer: Writer,
+        node: Node,
         element: Element,
         method: str,
         passed: list[str],
         axes: tuple[Index, ...],
-        over: tuple[Index, ...],
-        node: Node,
+        cut: int | None,
     ) -> Value:
         """The statements that call a method and sum up what it returns."""
+        over, mean = node.attr("over"), node.attr("mean")
+        assert isinstance(over, tuple) and isinstance(mean, tuple)
         inner = tuple(axis for axis in axes if axis in over)
         dims = tuple(axes.index(axis) - len(axes) for axis in inner)
         each = writer.name("total" if inner else "each")
@@ -147,7 +149,8 @@ class Fused:
         targets = ", ".join([each, *slopes])
         if over:
             packed = f"({', '.join(passed)}{',' if len(passed) == 1 else ''})"
-            call = definition(f"{targets} = element_sums", [method, packed, repr(dims)], "", 8)
+            given = [method, packed, repr(dims), *([] if cut is None else [f"cut={cut}"])]
+            call = definition(f"{targets} = element_sums", given, "", 8)
             call = [part for line in call for part in _broken(line, packed, passed)]
         else:
             call = definition(f"{targets} = {method}", passed, "", 8)
@@ -157,8 +160,6 @@ class Fused:
         if not over:
             arguments, name = [tensors, each, *slopes], "attach_slopes"
         else:
-            mean = node.attr("mean")
-            assert isinstance(mean, tuple)
             count = " * ".join(writer.factor(axis.extent) for axis in mean) or "1"
             arguments, name = [tensors, each, repr(dims), count, *slopes], "attach_sums"
         writer.lines += [line[8:] for line in definition(f"{each} = {name}", arguments, "", 8)]

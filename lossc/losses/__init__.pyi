@@ -155,24 +155,131 @@ def anchor_bce(
 ) -> Tensor:
     """The loss as a function; ``AnchorBce`` keeps the options and the step."""
 
+class AnchorBceSoft(nn.Module):
+    """The loss of the spec ``anchor_bce_soft``.
+
+    Anchor Loss of soft or multi-hot targets: binary cross entropy of each class, modulated
+    by its gap to the positive or the background classes. Summed over classes and averaged
+    over the batch, in nats; 0 on an empty batch.
+
+    Inputs:
+        logit: ``real[n, k]``.
+        target: ``target real[n, k] in [0, 1]``.
+    """
+
+    def __init__(
+        self,
+        *,
+        modulate: str = "background",
+        anchor: str = "best",
+        gamma: float = 0.5,
+        slack: float = 0.05,
+        validate: bool = True,
+    ) -> None: ...
+    def forward(self, logit: Tensor, target: Tensor) -> Tensor: ...
+    def __call__(self, logit: Tensor, target: Tensor) -> Tensor: ...
+    def set_epoch(self, epoch: int) -> None: ...
+
+def anchor_bce_soft(
+    logit: Tensor,
+    target: Tensor,
+    *,
+    modulate: str = "background",
+    anchor: str = "best",
+    gamma: float = 0.5,
+    slack: float = 0.05,
+) -> Tensor:
+    """The loss as a function; ``AnchorBceSoft`` keeps the options and the step."""
+
+class AnchorBceStatic(nn.Module):
+    """The loss of the spec ``anchor_bce_static``.
+
+    Anchor Loss with a constant anchor probability. Summed over classes and averaged over
+    the batch, in nats; 0 on an empty batch.
+
+    Inputs:
+        logit: ``real[n, k]``.
+        label: ``int[n] in k``.
+    """
+
+    def __init__(
+        self, *, anchor: float = 0.5, gamma: float = 0.5, validate: bool = True
+    ) -> None: ...
+    def forward(self, logit: Tensor, label: Tensor) -> Tensor: ...
+    def __call__(self, logit: Tensor, label: Tensor) -> Tensor: ...
+    def set_epoch(self, epoch: int) -> None: ...
+
+def anchor_bce_static(
+    logit: Tensor, label: Tensor, *, anchor: float = 0.5, gamma: float = 0.5
+) -> Tensor:
+    """The loss as a function; ``AnchorBceStatic`` keeps the options and the step."""
+
+class AnchorBceWeighted(nn.Module):
+    """The loss of the spec ``anchor_bce_weighted``.
+
+    Anchor Loss with class weights, ignored labels and label smoothing. Summed over classes
+    and averaged over the labelled examples, in nats; 0 if there are none.
+
+    Inputs:
+        logit: ``real[n, k]``.
+        label: ``int[n] in k ignore ignore_index``.
+        class_weight: ``target real[k] in [0, inf) = 1``.
+    """
+
+    def __init__(
+        self,
+        *,
+        modulate: str = "background",
+        gamma: float = 0.5,
+        slack: float = 0.05,
+        smoothing: float = 0.0,
+        ignore_index: int = -100,
+        validate: bool = True,
+    ) -> None: ...
+    def forward(
+        self, logit: Tensor, label: Tensor, class_weight: Tensor | None = None
+    ) -> Tensor: ...
+    def __call__(
+        self, logit: Tensor, label: Tensor, class_weight: Tensor | None = None
+    ) -> Tensor: ...
+    def set_epoch(self, epoch: int) -> None: ...
+
+def anchor_bce_weighted(
+    logit: Tensor,
+    label: Tensor,
+    class_weight: Tensor | None = None,
+    *,
+    modulate: str = "background",
+    gamma: float = 0.5,
+    slack: float = 0.05,
+    smoothing: float = 0.0,
+    ignore_index: int = -100,
+) -> Tensor:
+    """The loss as a function; ``AnchorBceWeighted`` keeps the options and the step."""
+
 class AnchorPose(nn.Module):
     """The loss of the spec ``anchor_pose``.
 
     Anchor Loss of heatmaps: binary cross entropy of each pixel, the background modulated by
-    its gap to the joint's best probability. Averaged over pixels, in nats; 0 on an empty
-    batch.
+    its gap to the joint's best probability. Averaged over the pixels of visible joints, in
+    nats; 0 if there are none.
 
     Inputs:
         heatmap: ``real[n, k, h, w]``.
         target: ``target real[n, k, h, w] in [0, 1]``.
+        visible: ``bool[n, k] = 1``.
     """
 
     def __init__(self, *, gamma: float = 2.0, validate: bool = True) -> None: ...
-    def forward(self, heatmap: Tensor, target: Tensor) -> Tensor: ...
-    def __call__(self, heatmap: Tensor, target: Tensor) -> Tensor: ...
+    def forward(self, heatmap: Tensor, target: Tensor, visible: Tensor | None = None) -> Tensor: ...
+    def __call__(
+        self, heatmap: Tensor, target: Tensor, visible: Tensor | None = None
+    ) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def anchor_pose(heatmap: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
+def anchor_pose(
+    heatmap: Tensor, target: Tensor, visible: Tensor | None = None, *, gamma: float = 2.0
+) -> Tensor:
     """The loss as a function; ``AnchorPose`` keeps the options and the step."""
 
 class Auroc(nn.Module):
@@ -654,20 +761,23 @@ def focal(scores: Tensor, label: Tensor, *, gamma: float = 2.0) -> Tensor:
 class HeatmapMse(nn.Module):
     """The loss of the spec ``heatmap_mse``.
 
-    Mean squared error of heatmaps, averaged over all pixels of all maps. 0 on an empty
-    batch.
+    Mean squared error of heatmaps, averaged over all pixels of the maps of visible joints.
+    0 if there are none.
 
     Inputs:
         heatmap: ``real[n, k, h, w]``.
         target: ``target real[n, k, h, w]``.
+        visible: ``bool[n, k] = 1``.
     """
 
     def __init__(self, *, validate: bool = True) -> None: ...
-    def forward(self, heatmap: Tensor, target: Tensor) -> Tensor: ...
-    def __call__(self, heatmap: Tensor, target: Tensor) -> Tensor: ...
+    def forward(self, heatmap: Tensor, target: Tensor, visible: Tensor | None = None) -> Tensor: ...
+    def __call__(
+        self, heatmap: Tensor, target: Tensor, visible: Tensor | None = None
+    ) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def heatmap_mse(heatmap: Tensor, target: Tensor) -> Tensor:
+def heatmap_mse(heatmap: Tensor, target: Tensor, visible: Tensor | None = None) -> Tensor:
     """The loss as a function; ``HeatmapMse`` keeps the options and the step."""
 
 class HitRate(nn.Module):
@@ -1058,6 +1168,28 @@ class Ohem(nn.Module):
 
 def ohem(scores: Tensor, label: Tensor, *, rho: float = 0.9) -> Tensor:
     """The loss as a function; ``Ohem`` keeps the options and the step."""
+
+class Ohkm(nn.Module):
+    """The loss of the spec ``ohkm``.
+
+    Online hard keypoint mining: mean squared error of the heatmaps of each image's hardest
+    visible joints. Of tied joints the first is kept; 0 if no joint is visible.
+
+    Inputs:
+        heatmap: ``real[n, k, h, w]``.
+        target: ``target real[n, k, h, w]``.
+        visible: ``bool[n, k] = 1``.
+    """
+
+    def __init__(self, *, top: int = 8, validate: bool = True) -> None: ...
+    def forward(self, heatmap: Tensor, target: Tensor, visible: Tensor | None = None) -> Tensor: ...
+    def __call__(
+        self, heatmap: Tensor, target: Tensor, visible: Tensor | None = None
+    ) -> Tensor: ...
+    def set_epoch(self, epoch: int) -> None: ...
+
+def ohkm(heatmap: Tensor, target: Tensor, visible: Tensor | None = None, *, top: int = 8) -> Tensor:
+    """The loss as a function; ``Ohkm`` keeps the options and the step."""
 
 class PartialAuroc(nn.Module):
     """The loss of the spec ``partial_auroc``.

@@ -26,7 +26,7 @@ FAMILIES = {
     "pose": ["pck", "pckh"],
     "differentiable": [
         "cross_entropy", "bce", "focal", "anchor_bce", "anchor_pose", "heatmap_mse", "ohem",
-        "euclidean",
+        "anchor_bce_static", "anchor_bce_weighted", "anchor_bce_soft", "ohkm", "euclidean",
     ],
 }  # fmt: skip
 INPUTS = {

@@ -86,6 +86,7 @@ class AnchorBce(nn.Module):
             self.element,
             (fixed_logit, q_neg.unsqueeze(-1), self.gamma, part.unsqueeze(-1), label.unsqueeze(-1)),
             (-2, -1),
+            cut=1,
         )
         total = attach_sums((logit,), total, (-2, -1), n, slope)
         return otherwise(total, 0)
@@ -262,6 +263,7 @@ def element_sums(
     element: Callable[..., tuple[Tensor, ...]],
     arguments: tuple[Tensor | float, ...],
     dims: tuple[int, ...],
+    cut: int | None = None,
 ) -> tuple[Tensor, ...]:
     """Sums of an element over ``dims``, and its slopes: what it needs between stays in the cache.
 
@@ -273,6 +275,7 @@ def element_sums(
         element: Gives the value and its slopes, of the shape that its arguments broadcast to.
         arguments: Its arguments. Tensors may lack leading axes.
         dims: Axes to sum over, negative.
+        cut: So many leading axes may be cut; ``None``: all.
 
     Returns:
         The sums, without ``dims``, and the slopes in full.
@@ -284,7 +287,8 @@ def element_sums(
         return (each.sum(dims) if dims else each, *slopes)
     shapes = [a.shape for a in arguments if isinstance(a, Tensor)]
     shape = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
-    axis = next(k for k in range(len(shape)) if math.prod(shape[k + 1 :]) <= block)
+    last = len(shape) if cut is None else cut
+    axis = next((k for k in range(last) if math.prod(shape[k + 1 :]) <= block), last - 1)
     step = max(1, block // max(1, math.prod(shape[axis + 1 :])))
     summed = {len(shape) + dim for dim in dims}
     parts: list[tuple[slice, ...]] = [()]

@@ -23,6 +23,7 @@ SIZES, MAP_SIZES = (16, 64, 256), (1, 4, 16)  # items of a batch, and maps
 SCALES = (0.0, 0.01, 1.0, 100.0)  # standard deviations of the scores; 0: all are equal
 BATCHES, PLACES = 16, 2**17  # of each size, and comparisons of one at most
 QUICK_BATCHES, QUICK_PLACES = 4, 2**14
+START_SCALES, START_BATCHES = (0.0, 0.01), 3  # where training starts: of the middle size
 
 DEAD = 0.05  # share of batches without any gradient
 FLAT = 1e-6  # of the reach of the metric: a step by which the loss falls less than this
@@ -124,6 +125,23 @@ def one_thread() -> Iterator[None]:
 def quick_audit(compiled: CompiledLoss, seed: int = 0) -> Audit:
     """An audit of few and small batches, without a search for other settings."""
     return audit(compiled, batches=QUICK_BATCHES, limit=QUICK_PLACES, seed=seed, search=False)
+
+
+def dead_start(compiled: CompiledLoss, seed: int = 0) -> Finding | None:
+    """A warning if scores as training starts with, near one another, have no gradient at all.
+
+    It takes some hundredths of a second, so that every compile can ask; where there is something to
+    warn of, other settings are measured, and that takes longer.
+    """
+    if not compiled.plan.is_metric:
+        return None
+    size = (MAP_SIZES if Drawer(compiled.plan, PLACES).maps else SIZES)[1]
+    for search in (False, True):
+        found = audit(compiled, (size,), START_SCALES, START_BATCHES, seed=seed, search=search)
+        rows = [row for row in found.rows if row.improvable]
+        if not rows or not all(map(is_dead, rows)):
+            return None
+    return next(each for each in warnings(found) if each.rule == "dead-gradient")
 
 
 def is_dead(row: Row) -> bool:

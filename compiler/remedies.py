@@ -96,6 +96,9 @@ def settings(compiled: CompiledLoss, scales: set[float]) -> Iterator[tuple[str, 
                 yield f"--step '{step}'", {"step": step}
         if surrogate.options["squash"] == "none":
             yield "--squash sigmoid", {"squash": "sigmoid"}
+    if surrogate.interpolation == "idw" and surrogate.options["nearby"]:
+        # near a configuration that is worth nothing, its corrections hold everything else in place
+        yield _interpolation("idw(nearby=0)")
     own = surrogate.options["tnorm"] if surrogate.interpolation == "substitute" else ""
     for tnorm in TNORMS:
         if tnorm != own:

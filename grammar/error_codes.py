@@ -176,7 +176,7 @@ RULES: dict[str, Rule] = {
     "dead-gradient": Rule(
         "L040",
         "dead gradient",
-        "On more than 5% of the batches whose metric could be better, the gradient of the surrogate is zero altogether, or on most of them it is so small that a step of a tenth of the scores' spread lowers the loss by less than 1e-6: nothing is learnt there. Usual reasons are a temperature far below the scale of the scores (every relaxed binary has reached its bit), one far above it together with the t-norm `lukasiewicz` (no row is near to being won), and hinges that are all satisfied or all cut off. `temperature = auto` follows the scores; `lossc check` measures other settings and suggests one.",
+        "On more than 5% of the batches whose metric could be better, the gradient of the surrogate is zero altogether, or on most of them it is so small that a step of a tenth of the scores' spread lowers the loss by less than 1e-6: nothing is learnt there. Usual reasons are a temperature far below the scale of the scores (every relaxed binary has reached its bit), one far above it together with the t-norm `lukasiewicz` (no row is near to being won), hinges that are all satisfied or all cut off, and `multilinear` for metrics of the first places (among independent coins, next to nothing ever ranks first). `temperature = auto` follows the scores; `lossc check` measures other settings and suggests one. `lossc compile` and `lossc report` warn where scores near one another, as training starts with, have no gradient.",
     ),
     "sparse-gradient": Rule(
         "L041",

@@ -140,6 +140,15 @@ def test_compile_prints_the_module(good):
     assert "import torch" in result.stdout
 
 
+def test_compile_warns_of_what_would_not_start_to_learn():
+    dead = ["--interpolation", "substitute(tnorm=lukasiewicz)"]
+    result = run("compile", "accuracy", *dead)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("accuracy: warning L040 [dead-gradient]")
+    assert "hint: try --interpolation 'substitute(tnorm=product)'" in result.stderr
+    assert run("compile", "accuracy").stderr == ""
+
+
 def test_compile_writes_the_module(good, tmp_path):
     target = tmp_path / "loss.py"
     result = run("compile", good, "-o", target)

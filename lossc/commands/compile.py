@@ -21,6 +21,7 @@ from lossc.commands.options import (
     Step,
     parse_params,
 )
+from lossc.commands.starting import warn_of_dead_start
 
 Output = Annotated[
     Path | None,
@@ -51,7 +52,9 @@ def compile_spec(
         tuple(folders or ()),
         tuple(schedule) if schedule else None,
     )
-    source = choices.compile(spec).source()
+    compiled = choices.compile(spec)
+    source = compiled.source()
+    warn_of_dead_start(compiled, spec)
     if output is None:
         typer.echo(source.encode(), nl=False)  # Python source is UTF-8, whatever the terminal is
         return

@@ -22,6 +22,7 @@ from lossc.commands.options import (
     parse_params,
 )
 from lossc.commands.output import print_json
+from lossc.commands.starting import warn_of_dead_start
 
 if TYPE_CHECKING:
     from lossc.compiler.compile import CompiledLoss
@@ -51,6 +52,7 @@ def report(
         check_writable(output, (".html", ".htm"), "--output")
     choices = Choices(parse_params(param), step, interpolation, squash, seed, tuple(folders or ()))
     measured = _measured(spec, choices, quick)
+    warn_of_dead_start(choices.compile(spec), spec)
     if as_json:
         print_json(measured.as_dict())
         if output is None:

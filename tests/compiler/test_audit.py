@@ -8,7 +8,8 @@ import math
 import pytest
 import torch
 
-from lossc.compiler.audit import Audit, audit, flagged, quick_audit, warnings
+import lossc.specs
+from lossc.compiler.audit import Audit, audit, dead_start, flagged, quick_audit, warnings
 from lossc.compiler.audit_rows import STEPS, Auditor, Row, gradient
 from lossc.compiler.compile import CompiledLoss, compile_spec
 from lossc.compiler.realistic import Drawer
@@ -296,3 +297,56 @@ def test_fixed_dims_that_are_too_large_are_not_audited():
     text = "spec t\ninput s: real[1024, 32, 32]\nevaluate mean[i, j, k] [s[i, j, k] > 0.5]"
     compiled = compile_spec(text)
     assert quick_audit(compiled).rows == ()
+
+
+# ------------------------------------------------------------------ where training starts
+
+
+@pytest.mark.parametrize(
+    ("name", "interpolation"),
+    [
+        ("accuracy", LUKASIEWICZ),
+        ("precision", "bound"),
+        ("precision_at_k", "multilinear"),
+        ("pckh", "substitute(tnorm=product)"),
+    ],
+)
+def test_a_dead_start_is_told_with_a_remedy_that_is_alive(name, interpolation):
+    dead = compile_spec(name, interpolation=interpolation)
+    finding = dead_start(dead)
+    assert finding is not None
+    assert (finding.code, finding.rule) == ("L040", "dead-gradient")
+    assert "this is gone" in finding.suggestion
+    setting = finding.suggestion.split("'")[1]
+    assert dead_start(compile_spec(name, interpolation=setting)) is None
+    # and that is so by autograd alone: all scores equal, no gradient
+    draw = drawn(dead, 4 if name == "pckh" else 64)
+    equal = {key: torch.zeros_like(value).float() for key, value in draw.free.items()}
+    least = max(
+        float(slope.abs().max())
+        for slope in gradient(dead.loss(validate=False), draw, equal)[1].values()
+    )
+    assert least < 1e-7
+
+
+@pytest.mark.parametrize("name", sorted(lossc.specs.names()))
+def test_no_default_starts_dead(name):
+    assert dead_start(compile_spec(name)) is None
+
+
+def test_corrections_of_what_is_worth_nothing_hold_back():
+    # with nothing picked, each correction picks one item and leaves all others as they are
+    found = audit(compile_spec("precision"), (64,), (0.0, 0.01))
+    assert "L043" in codes(found)
+    assert "idw(nearby=0)" in found.remedies["gradient-does-not-help"].setting
+    cured = audit(compile_spec("precision", interpolation="idw(nearby=0)"), (64,), (0.0, 0.01))
+    assert "L043" not in codes(cured)
+    assert all(row.helped == 1 for row in cured.rows)
+
+
+@pytest.mark.parametrize("name", ["precision", "recall", "f_beta", "jaccard", "specificity"])
+@pytest.mark.parametrize("interpolation", ["idw", "substitute"])
+def test_a_temperature_that_follows_reaches_a_threshold(name, interpolation):
+    step = "sigmoid(temperature=auto)"
+    found = quick_audit(compile_spec(name, step=step, interpolation=interpolation))
+    assert not {"L040", "L041", "L042"} & codes(found)

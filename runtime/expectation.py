@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from lossc.runtime.anchors import dense_row_counts
+from lossc.runtime.between import attach_gradient
 from lossc.runtime.checks import check_places
 from lossc.runtime.counter import uniform_numbers
 from lossc.runtime.families import Family, binaries_of, compared
-from lossc.runtime.between import attach_gradient
 
 
 def expected_by_sampling(

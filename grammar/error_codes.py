@@ -172,6 +172,11 @@ RULES: dict[str, Rule] = {
         "schedule that does not fit",
         "`schedule` takes `warmup`, whose first loss must take the inputs of the spec (by name, or by kind and axes), and `linear`, `cosine`, `exponential` or `piecewise` of a number: a param of the spec, or an option of its surrogate such as `temperature`. There is at most one warm-up, and one schedule of each number.",
     ),
+    "bad-network": Rule(
+        "L046",
+        "network without a loss that can be read",
+        "`lossc import` turns the loss layers of a Caffe network into a spec: EuclideanLoss, which compares two blobs, and AdaptiveWeightEucLoss, which compares pairs of them. Flatten layers before them are followed; layers that are for testing only, or have a loss_weight of 0, are left out.",
+    ),
     # the gradient audit: warnings
     "dead-gradient": Rule(
         "L040",

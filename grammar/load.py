@@ -65,8 +65,12 @@ def load_all(path: Path) -> tuple[Spec, ...]:
     return _specs(read(path), yaml=path.suffix in _YAML)
 
 
-def read(path: Path) -> Source:
+def read(path: Path, most: int = MAX_CHARACTERS) -> Source:
     """The text of a spec file.
+
+    Args:
+        path: Where it is.
+        most: How many characters it may have.
 
     Raises:
         SpecError: No file, not UTF-8, or more than a spec may have; it is not read whole then.
@@ -78,23 +82,23 @@ def read(path: Path) -> Source:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
             raise _fault("not-text", "this is not a regular file", name)
         with path.open("rb") as stream:
-            data = stream.read(4 * MAX_CHARACTERS + 1)
+            data = stream.read(4 * most + 1)
     except FileNotFoundError:
         raise _missing(path) from None
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _fault("file-missing", f"cannot read the file: {reason}", name) from None
-    return from_text(name, data)
+    return from_text(name, data, most)
 
 
-def from_text(name: str, data: bytes) -> Source:
+def from_text(name: str, data: bytes, most: int = MAX_CHARACTERS) -> Source:
     """The text of a spec file that was read.
 
     Raises:
         SpecError: It is not UTF-8, or longer than a spec may be.
     """
-    if len(data) > 4 * MAX_CHARACTERS:
-        message = f"a spec has at most {MAX_CHARACTERS:,} characters"
+    if len(data) > 4 * most:
+        message = f"a text has at most {most:,} characters"
         raise _fault("too-large", message, name)
     try:
         text = data.decode("utf-8")

@@ -14,6 +14,7 @@ from lossc.commands.compile import compile_spec
 from lossc.commands.explain import explain
 from lossc.commands.fmt import fmt
 from lossc.commands.guard import guarded
+from lossc.commands.import_network import import_network
 from lossc.commands.list import list_all
 from lossc.commands.new import new
 from lossc.commands.report import report
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "new": new,
     "fmt": fmt,
     "schema": schema,
+    "import": import_network,
     "report": report,
     "train": train,
 }

@@ -68,6 +68,7 @@ ELSEWHERE = {
     "best-beaten": "compiler/test_validation.py",
     "example-differs": "compiler/test_examples.py",
     "no-relaxation": "compiler/test_interpolations.py",
+    "bad-network": "grammar/test_caffe.py",
     "log-range": "compiler/test_interpolations.py",
     "dead-gradient": "compiler/test_audit.py",
     "sparse-gradient": "compiler/test_audit.py",

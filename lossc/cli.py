@@ -11,6 +11,7 @@ import typer
 
 from lossc.commands.check import check
 from lossc.commands.compile import compile_spec
+from lossc.commands.curves import curves
 from lossc.commands.explain import explain
 from lossc.commands.fmt import fmt
 from lossc.commands.guard import guarded
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "schema": schema,
     "import": import_network,
     "report": report,
+    "curves": curves,
     "train": train,
 }
 for name, command in COMMANDS.items():

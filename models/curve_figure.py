@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -35,12 +34,8 @@ class Panel:
 _DASHES = ("-", "--", ":", "-.")
 
 
-def draw(panels: Sequence[Panel], path: Path) -> None:
-    """Write a picture, in the format of the path's ending.
-
-    Raises:
-        OSError: It could not be written.
-    """
+def draw(panels: Sequence[Panel], kind: str) -> bytes:
+    """The file of a picture; ``kind`` is ``svg`` or ``png``."""
     figure = Figure(figsize=(5.5 * len(panels), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -51,10 +46,9 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
         axes.set(xlabel=panel.x, ylabel=panel.y)
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize="small")
-    kind = path.suffix.lower().removeprefix(".")
-    partial = path.with_name(path.name + ".part")
+    file = io.BytesIO()
     # the same curves give the same file: no date, no random ids; the text stays text
     with matplotlib.rc_context({"svg.hashsalt": "lossc", "svg.fonttype": "none"}):
         metadata = {"Date": None} if kind == "svg" else {}
-        figure.savefig(partial, format=kind, dpi=120, metadata=metadata)
-    os.replace(partial, path)
+        figure.savefig(file, format=kind, dpi=120, metadata=metadata)
+    return file.getvalue()

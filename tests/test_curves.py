@@ -220,3 +220,14 @@ def test_wrong_usage_is_explained(arguments, code, said):
     result = run(*arguments)
     assert result.exit_code == code
     assert said in result.output.replace("\n", " ")
+
+
+def test_output_goes_to_a_device_and_through_a_link(tmp_path):
+    assert run("bce", "-o", "/dev/null").exit_code == 0
+    path, link = tmp_path / "real.svg", tmp_path / "link.svg"
+    path.write_text("old", encoding="utf-8")
+    link.symlink_to(path)
+    pytest.importorskip("matplotlib")
+    assert run("bce", "--points", 3, "-o", link).exit_code == 0
+    assert link.is_symlink()
+    assert "<svg" in path.read_text(encoding="utf-8")

@@ -260,20 +260,21 @@ def _write(found: Found, output: Path | None, as_json: bool) -> None:
     if output is None:
         return
     try:
-        if output.suffix.lower() == ".csv":
+        kind = output.suffix.lower().removeprefix(".")
+        if kind in ("svg", "png"):
+            write_atomically(output, _picture(found, kind))
+        else:
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(found.columns)
             writer.writerows(found.rows)
             write_atomically(output, text.getvalue())
-        else:
-            _draw(found, output)
     except OSError as error:
         fail(f"cannot write '{output}': {error.strerror or error}")
     complain(f"wrote {output}")
 
 
-def _draw(found: Found, output: Path) -> None:
+def _picture(found: Found, kind: str) -> bytes:
     try:
         from lossc.models.curve_figure import Line, Panel, draw
     except ModuleNotFoundError as error:
@@ -283,4 +284,4 @@ def _draw(found: Found, output: Path) -> None:
     panels: list[Panel] = [
         Panel(x, y, [Line(*line) for line in lines]) for x, y, lines in found.panels
     ]
-    draw(panels, output)
+    return draw(panels, kind)

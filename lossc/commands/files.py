@@ -38,20 +38,21 @@ def check_writable(path: Path, suffixes: tuple[str, ...], option: str) -> None:
         raise typer.BadParameter(problem, param_hint=option)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str | bytes) -> None:
     """Write ``text`` to ``path``: whatever happens, it holds the old text or the new one.
 
     Raises:
         OSError: The file could not be written; an existing one is as it was.
     """
+    data = text.encode() if isinstance(text, str) else text
     if is_device(path):
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(data)
         return
     path = path.resolve()  # through a link, so that the link stays one
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, _mode(path))

@@ -63,7 +63,7 @@ def read_layers(source: Source) -> list[Layer]:
     except UnexpectedInput as error:
         start = error.pos_in_stream
         ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-        start = len(source.text) if ended or start is None or start < 0 else start
+        start = len(source.text) if ended else start or 0
         found = source.text[start : start + 1]
         message = f"unexpected {found!r}" if found.strip() else "the text ends too early"
         span = Span(source, start, min(start + 1, len(source.text)))

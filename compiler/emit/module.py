@@ -130,7 +130,8 @@ def _imports(text: str) -> list[str]:
     standard = ["import math"] if re.search(r"\bmath\.", text) else []
     if "Callable[" in text:
         standard.append("from collections.abc import Callable")
-    typing = ["Any"] if re.search(r"\bAny\b", text) else []
+    # as a type, and not the first word of a line of a docstring
+    typing = ["Any"] if re.search(r"(: |-> |\[|, )Any\b(?! )", text) else []
     typing += [name for name in ("NamedTuple", "Protocol") if name in text]
     if typing:
         standard.append(f"from typing import {', '.join(typing)}")

@@ -142,7 +142,10 @@ OPTIONS = {
     "power": (0, r"power: expected a number in \(0, inf\), got 0"),
     "good": (-1, r"good: expected a number in \[0, inf\), got -1"),
     "nearby": (float("nan"), r"nearby: expected a number in \[0, inf\), got nan"),
-    "gradient": ("foo", r"gradient: expected one of exact, published, attract, got 'foo'"),
+    "gradient": (
+        "foo",
+        r"gradient: expected one of exact, improving, published, attract, got 'foo'",
+    ),
     "squash": ("tanh", r"squash: expected one of none, sigmoid, got 'tanh'"),
     "bits": ("some", r"bits: expected one of auto, drawn, expected, got 'some'"),
     "k": (0, r"k: expected a number in \[1, inf\), got 0"),

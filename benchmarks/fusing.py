@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
-from ranking import put
-from tables import shown, table
+from tables import put, shown, table
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -12,17 +12,16 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
+from quality_tables import SCORED, rows_of, tables
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,7 +32,6 @@ EPOCHS, BATCH = 5, 128
 # of Adam, the same for all losses: its steps do not depend on a loss's scale, which differs a
 # hundredfold between rules, so that no loss is tuned better by the choice of the rates
 RATES = (0.0003, 0.001, 0.003, 0.01)
-SCORED = {"average_precision", "auroc", "f_beta"}
 
 
 @dataclass(frozen=True)
@@ -256,52 +254,6 @@ def run_all(file: Path, chosen: list[str], data: Path | None, minutes: float) ->
                 best = max(best, (done[key]["val"], rate), key=lambda pair: pair[0])
 
 
-def rows_of(file: Path) -> list[dict[str, Any]]:
-    """The runs that a file has."""
-    if not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
-def tables(file: Path) -> str:
-    """Test metrics in percent over the seeds, those of classes and those of scores apart.
-
-    The best mean of a column is bold, and so are all within its spread.
-    """
-    runs: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for row in rows_of(file):
-        task, metric, variant, _, seed = row["key"]
-        if seed:
-            runs.setdefault((task, metric), {}).setdefault(variant, []).append(row["test"])
-    text = ""
-    for scored in (False, True):
-        columns = [at for at in runs if (at[1] in SCORED) == scored]
-        if not columns:
-            continue
-        names = [variant.name for variant in variants("auroc" if scored else "accuracy")]
-        cells: dict[str, list[str]] = {name: [] for name in names}
-        means: dict[str, list[float]] = {name: [] for name in names}
-        for at in columns:
-            whole = {k: v for k, v in runs[at].items() if len(v) == len(SEEDS)}
-            mean = {name: statistics.mean(values) for name, values in whole.items()}
-            spread = {name: statistics.stdev(values) for name, values in whole.items()}
-            top = max(mean, key=lambda name: mean[name])
-            for name in names:
-                if name not in mean:
-                    cells[name].append("")
-                    continue
-                shown = f"{100 * mean[name]:.2f} ± {100 * spread[name]:.2f}"
-                near = mean[name] >= mean[top] - spread[top]
-                cells[name].append(f"**{shown}**" if near else shown)
-                means[name].append(mean[name])
-        known = [name for name in names if means[name]]
-        known.sort(key=lambda name: -statistics.mean(means[name]))
-        heads = [f"{task}: {metric.replace('_', ' ')}" for task, metric in columns]
-        text += f"\n| loss | {' | '.join(heads)} |\n| --- |{' ---: |' * len(heads)}\n"
-        text += "".join(f"| {name} | {' | '.join(cells[name])} |\n" for name in known)
-    return text.strip() + "\n"
-
-
 def main() -> None:
     """Runs, or shows the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -312,7 +264,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="show the tables of what is there")
     options = parser.parse_args()
     if options.table:
-        print(tables(options.file), end="")
+        print(tables(options.file, len(SEEDS)), end="")
         return
     torch.set_num_threads(1)
     chosen = options.tasks or [t for t in TASKS if options.data or t in ("digits", "cancer")]

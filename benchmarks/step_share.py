@@ -14,8 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
-from ranking import put
-from tables import shown, table
+from tables import put, shown, table
 from torch import nn
 
 import lossc

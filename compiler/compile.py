@@ -33,7 +33,8 @@ from lossc.compiler.schedule_plan import (
 )
 from lossc.compiler.schedules import GivenSchedules, SchedulePlan
 from lossc.compiler.stages import Stages
-from lossc.compiler.surrogate import Given, SurrogatePlan, plan_surrogate, seed_number
+from lossc.compiler.surrogate import SurrogatePlan, plan_surrogate, seed_number
+from lossc.compiler.surrogate_options import Given
 from lossc.compiler.surrogate_trials import keeps_its_promises
 from lossc.compiler.validate import QUICK, Report, validate_refactoring
 from lossc.compiler.version import VERSION

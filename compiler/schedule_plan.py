@@ -16,7 +16,8 @@ from lossc.compiler.schedules import (
     check_names,
     read_options,
 )
-from lossc.compiler.surrogate import Given, SurrogatePlan
+from lossc.compiler.surrogate import SurrogatePlan
+from lossc.compiler.surrogate_options import Given
 from lossc.compiler.warmup import Compile, Warmup, read_warmup
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import Diagnostic, SpecError

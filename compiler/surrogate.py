@@ -14,11 +14,9 @@ from lossc.compiler.choices import (
     Step,
 )
 from lossc.compiler.front.params import plain
+from lossc.compiler.surrogate_options import Given, apply_option, option_of, refusals
 from lossc.grammar import syntax as sx
-from lossc.grammar.errors import Diagnostic, SpecError, closest, one_of
-from lossc.grammar.parser import parse_option
-
-Given = str | Mapping[str, object] | None
+from lossc.grammar.errors import Diagnostic, SpecError
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def plan_surrogate(
     said: dict[str, sx.Option] = {}
     for surrogate in spec.surrogates:
         said[surrogate.slot.id] = surrogate.option
-        _apply(surrogate.slot.id, surrogate.option, names, values, errors)
+        apply_option(surrogate.slot.id, surrogate.option, names, values, errors)
     for slot, given in (
         ("step", step),
         ("interpolation", interpolation),
@@ -132,10 +130,10 @@ def plan_surrogate(
         ("memory", memory),
     ):
         if given is not None:
-            said[slot] = _option(slot, given)
-            _apply(slot, said[slot], names, values, errors)
+            said[slot] = option_of(slot, given)
+            apply_option(slot, said[slot], names, values, errors)
     if not errors:
-        errors += _refusals(names, said, values)
+        errors += refusals(names, said, values)
     if errors:
         raise SpecError(errors)
     return SurrogatePlan(names["step"], names["interpolation"], values, seed)
@@ -151,152 +149,3 @@ def seed_number(seed: object) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
         raise ValueError(f"seed: expected a whole number of 64 bits, got {seed!r}")
     return seed
-
-
-def _option(slot: str, given: str | Mapping[str, object]) -> sx.Option:
-    if isinstance(given, str):
-        return parse_option(given)
-    if not isinstance(given, Mapping):
-        raise TypeError(
-            f"{slot} takes a name, a name with parameters, or a dict, not {type(given).__name__}"
-        )
-    options = dict(given)
-    name = options.pop("kind", None)
-    listed = ", ".join(f"{key} = {_literal(plain(value))}" for key, value in options.items())
-    return parse_option(f"{name}({listed})" if listed else str(name))
-
-
-def _literal(value: object) -> str:
-    number = isinstance(value, (int, float))
-    return str(value) if number or str(value).isidentifier() else f'"{value}"'
-
-
-def _apply(
-    slot: str,
-    option: sx.Option,
-    names: dict[str, str],
-    values: dict[str, int | float | str],
-    errors: list[Diagnostic],
-) -> None:
-    tables: dict[str, dict[str, tuple[str, ...]]] = {
-        "step": {name: (*STEP_OPTIONS, "max_spread") for name in STEPS},
-        "interpolation": {
-            name: (*entry.run_time, *entry.compile_time, "squash")
-            for name, entry in INTERPOLATIONS.items()
-        },
-    }
-    if slot in ("squash", "best", "transform", "gather"):
-        _set(option, slot, option.name, values, errors)
-        return
-    if slot == "memory":
-        _set(option, slot, option.name, values, errors)
-        for key, value in option.arguments:
-            if key == "size" and option.name == "queue":
-                _set(option, key, value, values, errors)
-            else:
-                message = f"{option.name} has no option '{key}'"
-                known = ["size"] if option.name == "queue" else []
-                errors.append(Diagnostic(option.span, "bad-option", message, one_of(known)))
-        return
-    if slot not in tables:
-        known = [*tables, "squash", "best", "transform", "gather", "memory"]
-        message = f"there is no surrogate slot '{slot}'"
-        errors.append(
-            Diagnostic(option.span, "bad-option", message, one_of(known), closest(slot, known))
-        )
-        return
-    table = tables[slot]
-    if option.name not in table:
-        errors.append(
-            Diagnostic(
-                option.span,
-                "bad-option",
-                f"unknown {slot} '{option.name}'",
-                one_of(table),
-                closest(option.name, table),
-            )
-        )
-        return
-    names[slot] = option.name
-    for key, value in option.arguments:
-        if key not in table[option.name]:
-            errors.append(
-                Diagnostic(
-                    option.span,
-                    "bad-option",
-                    f"{option.name} has no option '{key}'",
-                    one_of(table[option.name]),
-                    closest(key, table[option.name]),
-                )
-            )
-        else:
-            _set(option, key, value, values, errors)
-
-
-def _refusals(
-    names: Mapping[str, str],
-    said: Mapping[str, sx.Option],
-    values: Mapping[str, int | float | str],
-) -> list[Diagnostic]:
-    """Steps, interpolations and options that do not go together."""
-    if values["temperature"] == "auto" and values["max_spread"] != "none":
-        message = "max_spread has no use beside temperature = auto, which follows the spread"
-        return [Diagnostic(said["step"].span, "bad-option", message, "one of the two")]
-    step, method = names["step"], INTERPOLATIONS[names["interpolation"]]
-    if not (STEPS[step].reaches and method.why_no_reach):
-        return []
-    option = said.get("step") or said["interpolation"]
-    others = [name for name, entry in STEPS.items() if not entry.reaches]
-    message = f"{names['interpolation']} cannot be used with {step}: {method.why_no_reach}"
-    return [Diagnostic(option.span, "bad-option", message, one_of(others))]
-
-
-def _set(
-    option: sx.Option,
-    key: str,
-    value: object,
-    values: dict[str, int | float | str],
-    errors: list[Diagnostic],
-) -> None:
-    choice = ALL_OPTIONS[key]
-    if isinstance(value, sx.Option):
-        value = value.name
-    if choice.choices:
-        if value not in choice.choices:
-            message = f"{key} = {value} is not a choice"
-            errors.append(
-                Diagnostic(
-                    option.span,
-                    "bad-option",
-                    message,
-                    one_of(choice.choices),
-                    closest(str(value), choice.choices),
-                )
-            )
-            return
-        values[key] = str(value)
-        return
-    if isinstance(value, str) and value in choice.words:
-        values[key] = value
-        return
-    if isinstance(value, (str, bool)) or not isinstance(value, (int, float)):
-        errors.append(Diagnostic(option.span, "bad-option", f"{key} takes a number, not {value!r}"))
-        return
-    least = value > choice.low or (choice.closed and value == choice.low)
-    if not least or value == float("inf"):
-        interval = f"{'[' if choice.closed else '('}{choice.low:g}, inf)"
-        errors.append(
-            Diagnostic(
-                option.span,
-                "param-range",
-                f"{key} = {value} is outside {interval}",
-                f"a number in {interval}",
-            )
-        )
-        return
-    if choice.whole and value != int(value):
-        errors.append(
-            Diagnostic(option.span, "param-range", f"{key} = {value} is not a whole number")
-        )
-        return
-    values[key] = int(value) if choice.whole else float(value)

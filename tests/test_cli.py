@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -201,6 +202,25 @@ def test_options_reach_the_compiler(good):
     assert run("compile", good, "--step", "sigmoyd").exit_code == 1
     assert run("compile", "top_k_accuracy", "--param", "k=3").exit_code == 0
     assert run("compile", "top_k_accuracy", "--param", "kk=3").exit_code == 1
+
+
+def test_everything_that_the_page_advises_is_an_option(tmp_path):
+    page = (ROOT / "docs" / "surrogates.md").read_text(encoding="utf-8")
+    section = page.split("## Which to choose")[1].split("\n## ")[0]
+    advised = [shlex.split(code) for code in re.findall(r"`(--[^`]+)`", section)]
+    assert {words[0] for words in advised} > {"--transform", "--memory", "--schedule", "--step"}
+    for number, words in enumerate(advised):
+        file = tmp_path / f"{number}.py"
+        result = run("compile", "average_precision", *words, "-o", file)
+        assert result.exit_code == 0, (words, result.output)
+
+
+def test_a_transform_reaches_the_compiler():
+    plain = run("compile", "average_precision", "--interpolation", "substitute")
+    log = run("compile", "average_precision", "--interpolation", "substitute", "--transform", "log")
+    assert "minus_log(value)" in log.stdout and "minus_log" not in plain.stdout
+    whole = run("compile", "auroc", "--gather", "batch", "--memory", "queue(64)")
+    assert "gather_inputs(" in whole.stdout and "MemoryQueue(64)" in whole.stdout
 
 
 @pytest.mark.parametrize(

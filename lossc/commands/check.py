@@ -12,15 +12,17 @@ import typer
 from lossc.commands.guard import complain, is_the_users
 from lossc.commands.options import (
     Choices,
+    Gather,
     Interpolation,
     Json,
+    Memory,
     Param,
     Schedules,
     Seed,
     Specs,
     Squash,
     Step,
-    parse_params,
+    Transform,
 )
 from lossc.commands.output import print_json, print_table
 
@@ -51,6 +53,9 @@ def check(
     seed: Seed = 0,
     folders: Specs = None,
     schedule: Schedules = None,
+    transform: Transform = None,
+    gather: Gather = None,
+    memory: Memory = None,
     as_json: Json = False,
 ) -> None:
     """Check specs: errors, whether the refactored metric is the metric as written, the gradient.
@@ -59,15 +64,8 @@ def check(
     steps against it improve the metric, and how far the surrogate is from the metric. That gives
     warnings, and no error. Of several specs the audit is shorter.
     """
-    choices = Choices(
-        parse_params(param),
-        step,
-        interpolation,
-        squash,
-        seed,
-        tuple(folders or ()),
-        tuple(schedule) if schedule else None,
-    )
+    shared = (param, step, interpolation, squash, seed, folders, schedule)
+    choices = Choices.given(*shared, transform, gather, memory)
     references = [*(specs or []), *(_bundled() if every else [])]
     if not references:
         raise typer.BadParameter("name at least one spec, or give --all")

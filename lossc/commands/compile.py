@@ -11,7 +11,9 @@ from lossc.commands.files import check_writable, write_atomically
 from lossc.commands.guard import complain, fail
 from lossc.commands.options import (
     Choices,
+    Gather,
     Interpolation,
+    Memory,
     Param,
     Reference,
     Schedules,
@@ -19,7 +21,7 @@ from lossc.commands.options import (
     Specs,
     Squash,
     Step,
-    parse_params,
+    Transform,
 )
 from lossc.commands.starting import warn_of_dead_start
 
@@ -39,19 +41,15 @@ def compile_spec(
     seed: Seed = 0,
     folders: Specs = None,
     schedule: Schedules = None,
+    transform: Transform = None,
+    gather: Gather = None,
+    memory: Memory = None,
 ) -> None:
     """Check and validate a spec, and write its loss as a module that needs only torch."""
     if output is not None:
         check_writable(output, (".py",), "--output")
-    choices = Choices(
-        parse_params(param),
-        step,
-        interpolation,
-        squash,
-        seed,
-        tuple(folders or ()),
-        tuple(schedule) if schedule else None,
-    )
+    shared = (param, step, interpolation, squash, seed, folders, schedule)
+    choices = Choices.given(*shared, transform, gather, memory)
     compiled = choices.compile(spec)
     source = compiled.source()
     warn_of_dead_start(compiled, spec)

@@ -114,7 +114,7 @@ def curves(
     for q in held or ():
         if not 0 <= q <= 1:
             raise typer.BadParameter(f"{q:g} is no probability", param_hint="--held")
-    shared = Choices(parse_params(param), step, interpolation, squash, seed, tuple(folders or ()))
+    shared = Choices.given(param, step, interpolation, squash, seed, folders)
     compiled = _compiled(specs, shared)
     count = points or (FEW if output is None and not as_json else MANY)
     from lossc.reporting.class_curves import class_curves, layout
@@ -210,24 +210,13 @@ def _of_classes(drawn: Sequence[Sequence[ClassCurve]], by: By) -> Found:
 def _of_scores(reference: str, choices: Choices, points: int) -> Found:
     from rich.console import Console
 
-    from lossc.compiler.compile import compile_spec
     from lossc.reporting.contenders import contenders
     from lossc.reporting.curves import curves as along_a_score
 
     spec, _ = _parted(reference)
 
     def compile_with(interpolation: str | None, transform: str | None) -> CompiledLoss:
-        return compile_spec(
-            spec,
-            params=choices.params,
-            step=choices.step,
-            interpolation=interpolation or choices.interpolation,
-            squash=choices.squash,
-            transform=transform,
-            memory="none",  # a queue would mix the batches
-            seed=choices.seed,
-            folders=choices.folders,
-        ).unscheduled
+        return choices.contender(spec, interpolation, transform)
 
     with Console(stderr=True).status("compiling"):
         compared, _ = contenders(compile_with)

@@ -13,15 +13,17 @@ from lossc.commands.files import check_writable, write_atomically
 from lossc.commands.guard import complain, fail
 from lossc.commands.options import (
     Choices,
+    Gather,
     Interpolation,
     Json,
+    Memory,
     Param,
     Schedules,
     Seed,
     Specs,
     Squash,
     Step,
-    parse_params,
+    Transform,
 )
 from lossc.commands.output import print_json, print_table
 
@@ -57,20 +59,16 @@ def explain(
     seed: Seed = 0,
     folders: Specs = None,
     schedule: Schedules = None,
+    transform: Transform = None,
+    gather: Gather = None,
+    memory: Memory = None,
     as_json: Json = False,
 ) -> None:
     """Show how a spec was refactored into its four stages, or what an error code means."""
     if graph is not None:
         check_writable(graph, (".svg", ".mmd", ".dot"), "--graph")
-    choices = Choices(
-        parse_params(param),
-        step,
-        interpolation,
-        squash,
-        seed,
-        tuple(folders or ()),
-        tuple(schedule) if schedule else None,
-    )
+    shared = (param, step, interpolation, squash, seed, folders, schedule)
+    choices = Choices.given(*shared, transform, gather, memory)
     if _explain_rule(subject, as_json):
         return
     compiled = choices.compile(subject)

@@ -1,9 +1,9 @@
-"""The options that compile, check and explain share."""
+"""The options that compile, check, explain, report and curves share."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -32,6 +32,18 @@ Interpolation = Annotated[
 Squash = Annotated[
     str | None,
     typer.Option(metavar="CHOICE", help="Bounds the scores before they are compared: 'sigmoid'."),
+]
+Transform = Annotated[
+    str | None,
+    typer.Option(metavar="CHOICE", help="'log': minus the logarithm of a metric in (0, 1]."),
+]
+Gather = Annotated[
+    str | None,
+    typer.Option(metavar="CHOICE", help="'batch': the loss of the batch of all processes."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="CHOICE", help="Former scores beside the batch: 'queue(1024)'."),
 ]
 Schedules = Annotated[
     list[str] | None,
@@ -65,6 +77,50 @@ class Choices:
     seed: int
     folders: tuple[Path, ...] = ()
     schedules: tuple[str, ...] | None = None
+    transform: str | None = None
+    gather: str | None = None
+    memory: str | None = None
+
+    @classmethod
+    def given(
+        cls,
+        param: list[str] | None,
+        step: str | None,
+        interpolation: str | None,
+        squash: str | None,
+        seed: int,
+        folders: list[Path] | None,
+        schedule: list[str] | None = None,
+        transform: str | None = None,
+        gather: str | None = None,
+        memory: str | None = None,
+    ) -> Choices:
+        """The options as typer gives them.
+
+        Raises:
+            typer.BadParameter: A param is not KEY=VALUE.
+        """
+        schedules = tuple(schedule) if schedule else None
+        where = tuple(folders or ())
+        shared = (parse_params(param), step, interpolation, squash, seed, where, schedules)
+        return cls(*shared, transform, gather, memory)
+
+    def contender(
+        self, reference: str, interpolation: str | None, transform: str | None
+    ) -> CompiledLoss:
+        """``reference`` with another interpolation and transform, to be compared on one batch.
+
+        Raises:
+            SpecError: The spec, or an option, is wrong.
+        """
+        other = replace(
+            self,
+            interpolation=interpolation or self.interpolation,
+            transform=transform,
+            gather=None,
+            memory="none",  # a queue would mix batches that are compared one by one
+        )
+        return other.compile(reference).unscheduled
 
     def compile(self, reference: str) -> CompiledLoss:
         """``reference`` compiled with these options.
@@ -83,6 +139,9 @@ class Choices:
             seed=self.seed,
             folders=self.folders,
             schedule=self.schedules,
+            transform=self.transform,
+            gather=self.gather,
+            memory=self.memory,
         )
 
 

@@ -19,7 +19,6 @@ from lossc.commands.options import (
     Specs,
     Squash,
     Step,
-    parse_params,
 )
 from lossc.commands.output import print_json
 from lossc.commands.starting import warn_of_dead_start
@@ -50,7 +49,7 @@ def report(
     """Measure a surrogate (fidelity, gradients, curves, cost) and write an HTML page about it."""
     if output is not None:
         check_writable(output, (".html", ".htm"), "--output")
-    choices = Choices(parse_params(param), step, interpolation, squash, seed, tuple(folders or ()))
+    choices = Choices.given(param, step, interpolation, squash, seed, folders)
     measured = _measured(spec, choices, quick)
     warn_of_dead_start(choices.compile(spec), spec)
     if as_json:
@@ -74,21 +73,10 @@ def _measured(spec: str, choices: Choices, quick: bool) -> Report:
     """The figures; on a terminal it says what takes the time."""
     from rich.console import Console
 
-    from lossc.compiler.compile import compile_spec
     from lossc.reporting.measure import FULL, QUICK, measure
 
     def compile_with(interpolation: str | None, transform: str | None) -> CompiledLoss:
-        return compile_spec(
-            spec,
-            params=choices.params,
-            step=choices.step,
-            interpolation=interpolation or choices.interpolation,
-            squash=choices.squash,
-            transform=transform,
-            memory="none",  # a queue would mix batches that are compared one by one
-            seed=choices.seed,
-            folders=choices.folders,
-        ).unscheduled
+        return choices.contender(spec, interpolation, transform)
 
     console = Console(stderr=True)
     with console.status("compiling") as status:

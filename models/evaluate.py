@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from lossc.models.errors import TrainingError
 from lossc.models.recipe import Recipe
 
 EVALUATION_BATCH = 2048
+SUMMARY_BATCH = 256  # outputs that are summarised are large
 
 
 def evaluate(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, float]:
@@ -25,7 +26,13 @@ def evaluate(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, floa
     Raises:
         TrainingError: The network's output is not finite.
     """
-    return measure(outputs(network, split), split.targets, recipe)
+    if recipe.summary is None:
+        return measure(outputs(network, split), split.targets, recipe)
+    summaries = []
+    for index in torch.arange(len(split), device=split.features.device).split(SUMMARY_BATCH):
+        part = split.take(index)
+        summaries.append(summarise(outputs(network, part), part.targets, recipe))
+    return measure_summaries(summaries, recipe)
 
 
 def evaluate_finally(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, float]:
@@ -34,8 +41,13 @@ def evaluate_finally(network: nn.Module, split: Split, recipe: Recipe) -> dict[s
     Raises:
         TrainingError: The output is not finite, or a metric cannot take it.
     """
+    if not recipe.final_metrics:
+        return evaluate(network, split, recipe)
     output = outputs(network, split)
-    figures = measure(output, split.targets, recipe)
+    if recipe.summary is None:
+        figures = measure(output, split.targets, recipe)
+    else:
+        figures = evaluate(network, split, recipe)
     inputs = recipe.inputs(output.float(), split.targets)
     for name, metric in recipe.final_metrics.items():
         try:
@@ -66,7 +78,30 @@ def measure(output: Tensor, targets: Mapping[str, Tensor], recipe: Recipe) -> di
     Raises:
         TrainingError: The output is not finite: a ranking of NaN would look like any other.
     """
-    if not torch.isfinite(output).all():
-        raise TrainingError("the network's output is not finite: a smaller learning rate may help")
+    _check_finite(output)
     inputs = recipe.inputs(output.float(), targets)
     return {name: metric(inputs) for name, metric in recipe.metrics.items()}
+
+
+def summarise(output: Tensor, targets: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
+    """What the metrics of a recipe with a summary read of a batch.
+
+    Raises:
+        TrainingError: The output is not finite.
+    """
+    assert recipe.summary is not None
+    _check_finite(output)
+    return recipe.summary(output.float(), targets)
+
+
+def measure_summaries(
+    summaries: Sequence[Mapping[str, Tensor]], recipe: Recipe
+) -> dict[str, float]:
+    """The recipe's metrics of all batches together."""
+    whole = {name: torch.cat([one[name] for one in summaries]) for name in summaries[0]}
+    return {name: metric(whole) for name, metric in recipe.metrics.items()}
+
+
+def _check_finite(output: Tensor) -> None:
+    if not torch.isfinite(output).all():
+        raise TrainingError("the network's output is not finite: a smaller learning rate may help")

@@ -17,6 +17,8 @@ from lossc.models.table import Row
 def save_curves(recipe: Recipe, rows: Sequence[Row], path: Path) -> Path | None:
     """Draw the headline metric over the epochs, and its distance from 1 on a logarithmic axis.
 
+    Where the smaller figure is the better, its distance is from 0.
+
     Solid lines are the validation split (mean over the seeds, the band from the lowest to the
     highest), dashed lines the training split as it was seen.
 
@@ -37,12 +39,15 @@ def save_curves(recipe: Recipe, rows: Sequence[Row], path: Path) -> Path | None:
         plain.fill_between(epochs, val.min(axis=0), val.max(axis=0), color=colour, alpha=0.2, lw=0)
         plain.plot(epochs, train.mean(axis=0), color=colour, linestyle="--", lw=1)
         for curve, style in ((val, "-"), (train, "--")):
-            error = 1 - curve.mean(axis=0)
+            error = curve.mean(axis=0) if recipe.headline_smaller else 1 - curve.mean(axis=0)
             error[error <= 0] = np.nan  # a perfect score has no place on a logarithmic axis
             distance.semilogy(epochs, error, color=colour, linestyle=style)
     name = recipe.headline.replace("_", " ")
     plain.set(xlabel="epoch", ylabel=name, title=f"{recipe.name} (dashed: training)")
-    distance.set(xlabel="epoch", ylabel=f"1 - {name}", title="distance from 1")
+    if recipe.headline_smaller:
+        distance.set(xlabel="epoch", ylabel=name, title="distance from 0")
+    else:
+        distance.set(xlabel="epoch", ylabel=f"1 - {name}", title="distance from 1")
     plain.legend(fontsize="small")
     partial = path.with_name(path.name + ".part")
     figure.savefig(partial, format="png", dpi=120)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lossc.models.data.split import Split
 from lossc.models.errors import TrainingError
-from lossc.models.evaluate import evaluate, measure
+from lossc.models.evaluate import evaluate, measure, measure_summaries, summarise
 from lossc.models.losses import LossChoice
 from lossc.models.recipe import Recipe
 from lossc.models.seeding import Stream, stream_seed
@@ -63,6 +63,7 @@ class TrainingModule(LightningModule):
         self._steps = 0
         self._sum: Tensor | float = 0.0
         self._seen: list[tuple[Tensor, dict[str, Tensor]]] = []
+        self._summaries: list[dict[str, Tensor]] = []
 
     def configure_optimizers(self) -> Any:
         optimiser = self.recipe.optimiser.build(self.parameters(), self.learning_rate)
@@ -79,6 +80,7 @@ class TrainingModule(LightningModule):
             tell(self.current_epoch)
         self._steps, self._sum = 0, 0.0
         self._seen.clear()
+        self._summaries.clear()
 
     def training_step(self, batches: list[Split], batch_idx: int) -> None:
         optimiser: Any = self.optimizers(use_pl_optimizer=not self._direct)
@@ -90,7 +92,7 @@ class TrainingModule(LightningModule):
             else:
                 self.manual_backward(value)
             optimiser.step()
-            self._seen.append((output.detach(), dict(batch.targets)))
+            self._remember(output.detach(), batch)
             self._sum = self._sum + value.detach()
             self._steps += 1
             if value.device.type == "cpu" or self._steps % CHECK_EVERY == 0:
@@ -130,7 +132,17 @@ class TrainingModule(LightningModule):
             f"step {self._steps}"
         )
 
+    def _remember(self, output: Tensor, batch: Split) -> None:
+        if self.recipe.summary is None:
+            self._seen.append((output, dict(batch.targets)))
+            return
+        with torch.no_grad():
+            self._summaries.append(summarise(output, batch.targets, self.recipe))
+
     def _running(self) -> dict[str, float]:
+        if self.recipe.summary is not None:
+            summaries, self._summaries = self._summaries, []
+            return measure_summaries(summaries, self.recipe)
         output = torch.cat([output for output, _ in self._seen])
         names = self._seen[0][1]
         targets = {name: torch.cat([seen[name] for _, seen in self._seen]) for name in names}

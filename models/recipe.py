@@ -15,7 +15,9 @@ from lossc.models.data.split import Splits
 
 #: A network's output and the batch's targets become the spec's inputs, by name.
 Inputs = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
-#: A figure of merit of all examples of a split, from the spec's inputs.
+#: What the metrics read of a batch: tensors with one row an example, by name.
+Summary = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
+#: A figure of merit of all examples of a split, from the spec's inputs or the recipe's summary.
 Measure = Callable[[Mapping[str, Tensor]], float]
 
 
@@ -89,7 +91,8 @@ class Recipe:
         surrogates: The recipe's own surrogate for a spec, for users who choose none.
         metrics: Figures of the evaluation, by name, from code that shares nothing with the losses.
         final_metrics: More of them, of the tested weights only: those of the specs trained on.
-        headline: The metric that the task is about; the larger the better.
+        headline: The metric that the task is about; the larger the better, unless
+            ``headline_smaller``.
         quick: The short variant.
         schedule: Of the learning rate; constant by default.
         learning_rates: By ``LossChoice.rule``, where the default does not suit: a rate for one
@@ -99,6 +102,9 @@ class Recipe:
         constants: Digests of inputs that are the same for every batch, by name.
         threads: CPU threads of one run; one is fastest for small networks, and a fixed number
             makes a run give the same figures alone and beside others. ``None``: torch decides.
+        summary: What the metrics read, made batch by batch, where the outputs of a whole split are
+            too much to keep (heatmaps). ``None``: ``inputs`` of all outputs.
+        headline_smaller: The smaller the headline the better: it is an error.
     """
 
     name: str
@@ -123,6 +129,8 @@ class Recipe:
     constants: Mapping[str, str] = field(default_factory=dict)
     final_metrics: Mapping[str, Measure] = field(default_factory=dict)
     threads: int | None = None
+    summary: Summary | None = None
+    headline_smaller: bool = False
 
     def shortened(self) -> Recipe:
         """The quick variant."""

@@ -47,14 +47,16 @@ class Recorder(Checkpoint):
         report: Told of the progress, several times a second.
         headline: The metric whose validation figure decides which epoch is the best; the first
             of equals.
+        smaller: The smallest figure is the best.
     """
 
-    def __init__(self, folder: RunFolder, report: Report, headline: str):
+    def __init__(self, folder: RunFolder, report: Report, headline: str, smaller: bool = False):
         self.history: History = []
         self.best_epoch = 0
         self._folder = folder
         self._report = report
         self._headline = f"val_{headline}"
+        self._sign = -1.0 if smaller else 1.0
         self._started = self._reported = time.monotonic()
 
     @property
@@ -85,10 +87,11 @@ class Recorder(Checkpoint):
         assert isinstance(pl_module, TrainingModule)
         epoch = trainer.current_epoch + 1
         entry = {"epoch": float(epoch), **pl_module.epoch_figures}
-        best = max((past[self._headline] for past in self.history), default=float("-inf"))
+        merits = (self._sign * past[self._headline] for past in self.history)
+        best = max(merits, default=float("-inf"))
         self.history.append(entry | {"seconds": time.monotonic() - self._started})
         write_text(self._folder.metrics, as_csv(self.history))
-        if entry[self._headline] > best:
+        if self._sign * entry[self._headline] > best:
             self.best_epoch = epoch
             trainer.save_checkpoint(self._folder.best)
         trainer.save_checkpoint(self._folder.last)

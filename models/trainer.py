@@ -54,7 +54,7 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
         loss = job.choice.build(job.seed)
         torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
         module = TrainingModule(recipe, job.choice, loss, splits.val, job.seed, job.learning_rate)
-        recorder = Recorder(folder, report, recipe.headline)
+        recorder = Recorder(folder, report, recipe.headline, recipe.headline_smaller)
         trainer = _trainer(job, recorder)
         data = InMemoryData(train_split, recipe.batch_size, job.seed, GROUP)
         trainer.fit(module, data, ckpt_path=checkpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 
 from lossc.models.data.split import Split
 from lossc.models.errors import TrainingError
-from lossc.models.evaluate import evaluate, measure, measure_summaries, summarise
+from lossc.models.evaluate import evaluate
 from lossc.models.losses import LossChoice
 from lossc.models.recipe import Recipe
+from lossc.models.running import Running
 from lossc.models.seeding import Stream, stream_seed
 
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU, where each look waits for the device
@@ -28,8 +30,9 @@ class TrainingModule(LightningModule):
     the same reason float32 on one device goes straight to torch's backward and optimiser (0.2 ms
     less); any other precision goes through Lightning, which scales there.
 
-    After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``train_*`` (metrics of the
-    outputs while training, as they came) and ``val_*``.
+    After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``loss_*`` (what a loss that
+    has a method ``figures() -> Mapping[str, float]`` says of itself), ``train_*`` (metrics and
+    watched figures of the outputs while training, as they came) and ``val_*``.
 
     Args:
         recipe: The task.
@@ -62,8 +65,8 @@ class TrainingModule(LightningModule):
         self._direct = False
         self._steps = 0
         self._sum: Tensor | float = 0.0
-        self._seen: list[tuple[Tensor, dict[str, Tensor]]] = []
-        self._summaries: list[dict[str, Tensor]] = []
+        self._running = Running(recipe)
+        self._changes = torch.Generator()
 
     def configure_optimizers(self) -> Any:
         optimiser = self.recipe.optimiser.build(self.parameters(), self.learning_rate)
@@ -75,16 +78,17 @@ class TrainingModule(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(stream_seed(self.seed, Stream.EPOCH, self.current_epoch))
+        self._changes.manual_seed(stream_seed(self.seed, Stream.AUGMENT, self.current_epoch))
         tell = getattr(self.loss, "set_epoch", None)  # a baseline has no such thing
         if tell is not None:
             tell(self.current_epoch)
         self._steps, self._sum = 0, 0.0
-        self._seen.clear()
-        self._summaries.clear()
+        self._running.clear()
 
     def training_step(self, batches: list[Split], batch_idx: int) -> None:
         optimiser: Any = self.optimizers(use_pl_optimizer=not self._direct)
-        for batch in batches:
+        for original in batches:
+            batch = self._changed(original)
             value, output = self._forward(batch)
             optimiser.zero_grad()
             if self._direct:
@@ -92,7 +96,7 @@ class TrainingModule(LightningModule):
             else:
                 self.manual_backward(value)
             optimiser.step()
-            self._remember(output.detach(), batch)
+            self._running.add(output.detach(), batch.targets)
             self._sum = self._sum + value.detach()
             self._steps += 1
             if value.device.type == "cpu" or self._steps % CHECK_EVERY == 0:
@@ -103,8 +107,13 @@ class TrainingModule(LightningModule):
         schedule.step()
         self._check_finite()
         self.epoch_figures = {"loss": float(self._sum) / max(self._steps, 1)}
-        for split, figures in (("train", self._running()), ("val", self._validated())):
-            self.epoch_figures |= {f"{split}_{name}": figure for name, figure in figures.items()}
+        parts = (
+            ("loss", self._of_the_loss()),
+            ("train", self._running.figures()),
+            ("val", self._validated()),
+        )
+        for part, figures in parts:
+            self.epoch_figures |= {f"{part}_{name}": figure for name, figure in figures.items()}
         self.log_dict(self.epoch_figures | {"step": self.current_epoch + 1.0})  # the log's axis
 
     def _forward(self, batch: Split) -> tuple[Tensor, Tensor]:
@@ -132,22 +141,16 @@ class TrainingModule(LightningModule):
             f"step {self._steps}"
         )
 
-    def _remember(self, output: Tensor, batch: Split) -> None:
-        if self.recipe.summary is None:
-            self._seen.append((output, dict(batch.targets)))
-            return
+    def _changed(self, batch: Split) -> Split:
+        if self.recipe.augment is None:
+            return batch
         with torch.no_grad():
-            self._summaries.append(summarise(output, batch.targets, self.recipe))
+            return self.recipe.augment(batch, self._changes)
 
-    def _running(self) -> dict[str, float]:
-        if self.recipe.summary is not None:
-            summaries, self._summaries = self._summaries, []
-            return measure_summaries(summaries, self.recipe)
-        output = torch.cat([output for output, _ in self._seen])
-        names = self._seen[0][1]
-        targets = {name: torch.cat([seen[name] for _, seen in self._seen]) for name in names}
-        self._seen.clear()
-        return measure(output, targets, self.recipe)
+    def _of_the_loss(self) -> Mapping[str, float]:
+        figures = getattr(self.loss, "figures", None)  # a loss of several terms has them
+        found: Mapping[str, float] = figures() if callable(figures) else {}
+        return found
 
     def _validated(self) -> dict[str, float]:
         self._validation = self._validation.to(self.device)

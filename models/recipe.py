@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
-from lossc.models.data.split import Splits
+from lossc.models.data.split import Split, Splits
 
 #: A network's output and the batch's targets become the spec's inputs, by name.
 Inputs = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
@@ -19,6 +19,9 @@ Inputs = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
 Summary = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
 #: A figure of merit of all examples of a split, from the spec's inputs or the recipe's summary.
 Measure = Callable[[Mapping[str, Tensor]], float]
+#: A batch as it is trained on, features and targets changed together. What it draws, it draws from
+#: the generator, which is on the CPU: every device then sees the same changes.
+Augment = Callable[[Split, torch.Generator], Split]
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,19 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Quick:
-    """The short variant of a task: fewer epochs, and only the first examples to train on."""
+    """The short variant of a task.
+
+    Args:
+        epochs: Fewer of them.
+        examples: Train on the first so many only. ``None``: on all.
+        network: A smaller one. ``None``: the task's.
+        schedule: One that fits the fewer epochs. ``None``: the task's.
+    """
 
     epochs: int
     examples: int | None = None
+    network: Callable[[], nn.Module] | None = None
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,8 @@ class Recipe:
         summary: What the metrics read, made batch by batch, where the outputs of a whole split are
             too much to keep (heatmaps). ``None``: ``inputs`` of all outputs.
         headline_smaller: The smaller the headline the better: it is an error.
+        augment: Changes every training batch, on its device. ``None``: examples are as they are.
+        watched: Figures of the outputs while training, logged after each epoch, in no table.
     """
 
     name: str
@@ -131,10 +145,18 @@ class Recipe:
     threads: int | None = None
     summary: Summary | None = None
     headline_smaller: bool = False
+    augment: Augment | None = None
+    watched: Mapping[str, Measure] = field(default_factory=dict)
 
     def shortened(self) -> Recipe:
         """The quick variant."""
-        return replace(self, epochs=self.quick.epochs, examples=self.quick.examples)
+        return replace(
+            self,
+            epochs=self.quick.epochs,
+            examples=self.quick.examples,
+            network=self.quick.network or self.network,
+            schedule=self.quick.schedule or self.schedule,
+        )
 
     def learning_rate(self, rule: str) -> float:
         """The recipe's rate for a loss.

@@ -103,9 +103,10 @@ class Recorder(Checkpoint):
 
 
 def as_csv(history: History) -> str:
-    """The history as a table, one line an epoch."""
+    """The history as a table, one line an epoch; a loss may have more figures in later ones."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    columns = list(dict.fromkeys(name for entry in history for name in entry))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(entry | {"epoch": int(entry["epoch"])} for entry in history)
     return text.getvalue()

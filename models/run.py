@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,15 @@ class Job:
             "batch_size": recipe.batch_size,
             "examples": recipe.examples,
             "selection": recipe.selection,
+            "network": _name(recipe.network),
+            "augment": recipe.augment and _name(recipe.augment),
             "precision": self.precision,
         }
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """Where a function is from; one of a class of its own says what it was made with."""
+    return getattr(function, "__qualname__", None) or repr(function)
 
 
 @dataclass(frozen=True)

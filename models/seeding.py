@@ -13,6 +13,7 @@ class Stream(IntEnum):
     WEIGHTS = 0
     ORDER = 1
     EPOCH = 2
+    AUGMENT = 3
 
 
 def stream_seed(seed: int, stream: Stream, epoch: int = 0) -> int:

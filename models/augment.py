@@ -1,0 +1,51 @@
+"""Random changes of training batches of images, made on their device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lossc.models.data.split import Split
+
+PADDING = 4  # pixels on each side
+
+
+def crop_and_flip(batch: Split, generator: torch.Generator) -> Split:
+    """Each image moved by up to 4 pixels along both axes, over black, and mirrored half the time.
+
+    Source: He et al., Deep Residual Learning for Image Recognition (CVPR 2016), section 4.2.
+
+    Args:
+        batch: Features ``[n, c, h, w]`` in which 0 is black; targets stay as they are.
+        generator: On the CPU.
+    """
+    images = batch.features
+    count = len(images)
+    down, right = torch.randint(2 * PADDING + 1, (2, count), generator=generator)
+    mirrored = torch.randint(2, (count,), generator=generator).bool()
+    return Split(moved(images, down, right, mirrored), batch.targets)
+
+
+def moved(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor) -> Tensor:
+    """The windows of images that are padded by 4 pixels of 0 on each side.
+
+    Args:
+        images: ``[n, c, h, w]``.
+        down: The window's first row in the padded image, 0 to 8: ``int64[n]``.
+        right: Its first column: ``int64[n]``.
+        mirrored: Where left and right change places in the window: ``bool[n]``.
+
+    Returns:
+        Of the images' shape and type.
+    """
+    count, _, height, width = images.shape
+    device = images.device
+    padded = functional.pad(images, (PADDING,) * 4)
+    rows = down[:, None] + torch.arange(height)
+    columns = torch.arange(width).expand(count, width)
+    columns = torch.where(mirrored[:, None], width - 1 - columns, columns) + right[:, None]
+    # one number a pixel says where it comes from, the same in all channels
+    source = (rows * padded.shape[-1])[:, :, None] + columns[:, None, :]
+    source = source.to(device).reshape(count, 1, -1).expand(-1, images.shape[1], -1)
+    return padded.flatten(2).gather(2, source).view(images.shape)

@@ -30,8 +30,8 @@ class TrainingModule(LightningModule):
     the same reason float32 on one device goes straight to torch's backward and optimiser (0.2 ms
     less); any other precision goes through Lightning, which scales there.
 
-    After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``loss_*`` (what a loss that
-    has a method ``figures() -> Mapping[str, float]`` says of itself), ``train_*`` (metrics and
+    After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``loss_*`` (what a loss with
+    a method ``figures() -> Mapping[str, float]`` says of itself), ``train_*`` (metrics and
     watched figures of the outputs while training, as they came) and ``val_*``.
 
     Args:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
+from lossc.models.data.downloads import DATA_VARIABLE as DATA_VARIABLE
+from lossc.models.data.downloads import cache_folder, data_folder, download
 from lossc.models.errors import DataError
 
 TRAIN = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
@@ -19,11 +20,8 @@ MD5 = {
     TEST[1]: "ec29112dd5afa0611ce80d1b7f02629c",
 }
 
-DATA_VARIABLE = "LOSSC_DATA"
-CACHE_VARIABLE = "LOSSC_CACHE"
 URL_VARIABLE = "LOSSC_MNIST_URL"
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-TIMEOUT = 30.0  # seconds without an answer
 
 
 def find_mnist(directory: Path | None = None) -> dict[str, Path]:
@@ -37,8 +35,7 @@ def find_mnist(directory: Path | None = None) -> dict[str, Path]:
     Raises:
         DataError: Files are missing, or a download failed; says what to put where.
     """
-    if directory is None and os.environ.get(DATA_VARIABLE):
-        directory = Path(os.environ[DATA_VARIABLE])
+    directory = data_folder(directory)
     if directory is None:
         return {name: _fetch(name) for name in MD5}
     folders = [directory, directory / "mnist", directory / "MNIST" / "raw"]
@@ -53,14 +50,6 @@ def find_mnist(directory: Path | None = None) -> dict[str, Path]:
     return found
 
 
-def cache_folder() -> Path:
-    """The folder that downloads go to."""
-    import pooch
-
-    root = os.environ.get(CACHE_VARIABLE)
-    return (Path(root) if root else Path(pooch.os_cache("lossc"))) / "mnist"
-
-
 def _in_folders(name: str, folders: list[Path]) -> Path | None:
     candidates = [folder / name for folder in folders]
     candidates += [folder / name.removesuffix(".gz") for folder in folders]
@@ -68,29 +57,10 @@ def _in_folders(name: str, folders: list[Path]) -> Path | None:
 
 
 def _fetch(name: str) -> Path:
-    import pooch
-    from requests.exceptions import RequestException
-
+    folder = cache_folder("mnist")
     base = os.environ.get(URL_VARIABLE) or URL
-    folder = cache_folder()
-    pooch.get_logger().setLevel(logging.WARNING)
-    try:
-        path = pooch.retrieve(
-            url=f"{base.rstrip('/')}/{name}",
-            known_hash=f"md5:{MD5[name]}",
-            fname=name,
-            path=folder,
-            downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
-        )
-    except ValueError as error:  # the checksum; the file is not kept
-        raise DataError(
-            f"MNIST: {base} sent another {name} than the original "
-            f"(md5 {MD5[name]} expected): {error}"
-        ) from None
-    except (RequestException, OSError) as error:
-        raise DataError(
-            f"MNIST: {name} could not be downloaded from {base} ({type(error).__name__})\n"
-            f"  hint: put the four files {', '.join(MD5)} into a folder and name it with "
-            f"--data DIR or {DATA_VARIABLE}, or put them into {folder}"
-        ) from None
-    return Path(path)
+    hint = (
+        f"put the four files {', '.join(MD5)} into a folder and name it with "
+        f"--data DIR or {DATA_VARIABLE}, or put them into {folder}"
+    )
+    return download("MNIST", base, name, MD5[name], folder, hint)

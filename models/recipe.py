@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
 from lossc.models.data.split import Split, Splits
 
@@ -28,7 +29,7 @@ Augment = Callable[[Split, torch.Generator], Split]
 class Optimiser:
     """The update rule; its learning rate is the default that a loss may override."""
 
-    kind: Literal["sgd", "adam"]
+    kind: Literal["sgd", "adam", "rmsprop"]
     learning_rate: float
     momentum: float = 0.0
     weight_decay: float = 0.0
@@ -36,7 +37,7 @@ class Optimiser:
     def build(
         self, parameters: Iterable[nn.Parameter], learning_rate: float
     ) -> torch.optim.Optimizer:
-        """The torch optimiser, in its fused form: one call for all parameters.
+        """The torch optimiser, in its fused form where it has one: one call for all parameters.
 
         Args:
             parameters: What to update.
@@ -45,6 +46,13 @@ class Optimiser:
         if self.kind == "adam":
             return torch.optim.Adam(
                 parameters, learning_rate, weight_decay=self.weight_decay, fused=True
+            )
+        if self.kind == "rmsprop":
+            return torch.optim.RMSprop(
+                parameters,
+                learning_rate,
+                momentum=self.momentum,
+                weight_decay=self.weight_decay,
             )
         return torch.optim.SGD(
             parameters,
@@ -57,13 +65,23 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate over the epochs: multiplied by ``factor`` after each of ``milestones``."""
+    """The learning rate over the epochs: multiplied by ``factor`` after each of ``milestones``.
+
+    Args:
+        milestones: Epochs that are done by then, rising.
+        factor: What the rate is multiplied by at each.
+        factors: In place of it, one for each milestone.
+    """
 
     milestones: tuple[int, ...] = ()
     factor: float = 0.1
+    factors: tuple[float, ...] = ()
 
     def build(self, optimiser: torch.optim.Optimizer) -> LRScheduler:
         """The torch scheduler, to be stepped once an epoch."""
+        if self.factors:
+            steps = list(zip(self.milestones, self.factors, strict=True))
+            return LambdaLR(optimiser, lambda done: math.prod(f for at, f in steps if at <= done))
         return MultiStepLR(optimiser, list(self.milestones), gamma=self.factor)
 
 

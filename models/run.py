@@ -57,6 +57,7 @@ class Job:
             "optimiser": asdict(recipe.optimiser) | {"learning_rate": self.learning_rate},
             "milestones": list(recipe.schedule.milestones),
             "factor": recipe.schedule.factor,
+            "factors": list(recipe.schedule.factors),
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
             "examples": recipe.examples,

@@ -76,9 +76,24 @@ def test_a_step_schedule():
     assert optimiser.param_groups[0]["weight_decay"] == 1e-4
 
 
-def test_adam():
+def test_a_schedule_with_a_factor_for_each_milestone():
     weight = torch.nn.Parameter(torch.zeros(1))
-    assert isinstance(Optimiser("adam", 1e-3).build([weight], 1e-3), torch.optim.Adam)
+    optimiser = Optimiser("rmsprop", 1.0).build([weight], 2.0)
+    schedule = Schedule(milestones=(1, 3), factors=(0.5, 0.2)).build(optimiser)
+    rates = []
+    for _ in range(4):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    assert rates == pytest.approx([2.0, 2.0 * 0.5, 2.0 * 0.5, 2.0 * 0.5 * 0.2])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("adam", torch.optim.Adam), ("rmsprop", torch.optim.RMSprop)]
+)
+def test_update_rules(kind, expected):
+    weight = torch.nn.Parameter(torch.zeros(1))
+    assert isinstance(Optimiser(kind, 1e-3).build([weight], 1e-3), expected)
 
 
 def test_an_unknown_task_names_the_nearest():

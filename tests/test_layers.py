@@ -26,6 +26,8 @@ ROOMS = {
     "lightning": ("models/",),
     "torchmetrics": ("models/", "lossc/metric.py"),
     "sklearn": ("models/",),
+    "scipy": ("models/",),
+    "PIL": ("models/",),
     "matplotlib": ("models/",),
     "pooch": ("models/",),
 }

@@ -87,7 +87,7 @@ def figure(person: str, name: str, frames: int, seed: int, size: float = 1.0) ->
             torch.tensor(side, dtype=torch.float64) for side in (hinge.least, hinge.most)
         )
         middle = torch.minimum(torch.maximum(torch.zeros(3, dtype=torch.float64), least), most)
-        wander = _wander(time, 3, generator)
+        wander = _wander(time, 3, generator, slow=8.0 if hinge.joint == 0 else 3.0)
         free = (least + most) / 2 + (most - least) / 2 * wander
         swing = torch.zeros(frames, 3, dtype=torch.float64)
         swing[:, 0] = hinge.stride * torch.sin(2 * math.pi * (pace * time + hinge.phase))
@@ -119,7 +119,7 @@ def _joints(turns: dict[int, Tensor], frames: int) -> Tensor:
     return torch.stack(place, dim=1)
 
 
-def _wander(time: Tensor, count: int, generator: torch.Generator, slow: float = 2.0) -> Tensor:
+def _wander(time: Tensor, count: int, generator: torch.Generator, slow: float) -> Tensor:
     """Smooth random curves in [-1, 1]: ``[frames, count]``, sums of sines of seeded periods.
 
     Args:

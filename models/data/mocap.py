@@ -90,7 +90,7 @@ def read_prepared(path: Path) -> list[Recording]:
         DataError: The file is damaged, or its joints are others.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if "joint_names" in file and tuple(file["joint_names"]) != JOINTS:
                 raise DataError(f"{path}: joints {list(file['joint_names'])}, expected {JOINTS}")
             arrays = {

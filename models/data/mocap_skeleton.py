@@ -107,27 +107,28 @@ def _parents(path: Path, lines: list[tuple[int, list[str]]]) -> dict[str, str]:
 
 
 def _bones(path: Path, lines: list[tuple[int, list[str]]], unit: float) -> Iterator[Bone]:
-    fields: dict[str, list[str]] = {}
+    fields: dict[str, tuple[int, list[str]]] = {}
     for number, words in lines:
         if words[0] == "begin":
             fields = {}
         elif words[0] == "end":
             try:
-                direction = numbers_in(path, number, fields["direction"], 3)
-                length = numbers_in(path, number, fields["length"], 1)[0]
-                axis = numbers_in(path, number, fields["axis"][:3], 3)
-                name, order = fields["name"][0], fields["axis"][3]
+                direction = numbers_in(path, *fields["direction"], 3)
+                length = numbers_in(path, *fields["length"], 1)[0]
+                line, words = fields["axis"]
+                axis, order = numbers_in(path, line, words[:3], 3), words[3]
+                name = fields["name"][1][0]
             except (KeyError, IndexError):
                 raise DataError(
                     f"{path}:{number}: a bone needs name, direction, length and axis"
                 ) from None
             if order != "XYZ":
-                raise DataError(f"{path}:{number}: bone '{name}': axis XYZ expected, not {order}")
+                raise DataError(f"{path}:{line}: bone '{name}': axis XYZ expected, not {order}")
             offset = torch.tensor(direction, dtype=torch.float64) * length * unit
             turned = rotation(torch.tensor(axis, dtype=torch.float64))
-            yield Bone(name, None, offset, turned, tuple(fields.get("dof", ())))
+            yield Bone(name, None, offset, turned, tuple(fields.get("dof", (0, []))[1]))
         elif not words[0].startswith("("):  # a further line of limits
-            fields[words[0]] = words[1:]
+            fields[words[0]] = number, words[1:]
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_average_precision, multiclass_accuracy
 
+from lossc.models.analysis import hard_share
+
 
 def accuracy(inputs: Mapping[str, Tensor]) -> float:
     """Share of examples whose highest score is their class's (torchmetrics, micro average).
@@ -20,6 +22,28 @@ def accuracy(inputs: Mapping[str, Tensor]) -> float:
     """
     scores, label = inputs["scores"], inputs["label"]
     return float(multiclass_accuracy(scores, label, num_classes=scores.shape[1], average="micro"))
+
+
+def top_5(inputs: Mapping[str, Tensor]) -> float:
+    """Share of examples whose class is among the five of the highest scores (torchmetrics).
+
+    Args:
+        inputs: ``scores``: ``[n, p]`` with p of at least 5, ``label``: ``int[n]`` in 0..p-1.
+    """
+    scores, label = inputs["scores"], inputs["label"]
+    found = multiclass_accuracy(
+        scores, label, num_classes=scores.shape[1], top_k=5, average="micro"
+    )
+    return float(found)
+
+
+def hard_samples(inputs: Mapping[str, Tensor]) -> float:
+    """Share of examples with a background class above the target (Anchor Loss, figure 5).
+
+    Args:
+        inputs: ``scores``: ``[n, p]``, ``label``: ``int[n]`` in 0..p-1.
+    """
+    return hard_share(inputs["scores"], inputs["label"])
 
 
 def average_precision(inputs: Mapping[str, Tensor]) -> float:

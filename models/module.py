@@ -30,9 +30,9 @@ class TrainingModule(LightningModule):
     the same reason float32 on one device goes straight to torch's backward and optimiser (0.2 ms
     less); any other precision goes through Lightning, which scales there.
 
-    After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``loss_*`` (what a loss with
-    a method ``figures() -> Mapping[str, float]`` says of itself), ``train_*`` (metrics and
-    watched figures of the outputs while training, as they came) and ``val_*``.
+    After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``loss_*`` (what the loss
+    says of itself, if it has a method ``figures() -> Mapping[str, float]``), ``train_*`` (metrics
+    and watched figures of the outputs while training, as they came) and ``val_*`` (the same).
 
     Args:
         recipe: The task.
@@ -155,6 +155,6 @@ class TrainingModule(LightningModule):
     def _validated(self) -> dict[str, float]:
         self._validation = self._validation.to(self.device)
         try:
-            return evaluate(self.network, self._validation, self.recipe)
+            return evaluate(self.network, self._validation, self.recipe.watching())
         except TrainingError as error:
             raise TrainingError(f"{self._where()}: {error}") from None

@@ -94,12 +94,14 @@ class Quick:
         examples: Train on the first so many only. ``None``: on all.
         network: A smaller one. ``None``: the task's.
         schedule: One that fits the fewer epochs. ``None``: the task's.
+        learning_rates: Those that other epochs or another network need, by ``LossChoice.rule``.
     """
 
     epochs: int
     examples: int | None = None
     network: Callable[[], nn.Module] | None = None
     schedule: Schedule | None = None
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class Recipe:
             too much to keep (heatmaps). ``None``: ``inputs`` of all outputs.
         headline_smaller: The smaller the headline the better: it is an error.
         augment: Changes every training batch, on its device. ``None``: examples are as they are.
-        watched: Figures of the outputs while training, logged after each epoch, in no table.
+        watched: Figures that are logged after each epoch, like the metrics, and are in no table.
     """
 
     name: str
@@ -174,7 +176,12 @@ class Recipe:
             examples=self.quick.examples,
             network=self.quick.network or self.network,
             schedule=self.quick.schedule or self.schedule,
+            learning_rates={**self.learning_rates, **self.quick.learning_rates},
         )
+
+    def watching(self) -> Recipe:
+        """The recipe whose metrics are all that is logged."""
+        return replace(self, metrics={**self.metrics, **self.watched})
 
     def learning_rate(self, rule: str) -> float:
         """The recipe's rate for a loss.

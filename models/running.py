@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -20,7 +19,7 @@ class Running:
     """
 
     def __init__(self, recipe: Recipe):
-        self._recipe = replace(recipe, metrics={**recipe.metrics, **recipe.watched})
+        self._recipe = recipe.watching()
         self._seen: list[tuple[Tensor, Mapping[str, Tensor]]] = []
         self._summaries: list[dict[str, Tensor]] = []
 

@@ -5,13 +5,24 @@ from __future__ import annotations
 from lossc.grammar.errors import closest
 from lossc.models.errors import TaskError
 from lossc.models.recipe import Recipe
-from lossc.models.recipes import digits, mnist_ap
+from lossc.models.recipes import (
+    cifar10,
+    cifar10_anchor,
+    cifar100,
+    cifar100_anchor,
+    digits,
+    mnist_ap,
+)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         digits.RECIPE,
         mnist_ap.RECIPE,
+        cifar10.RECIPE,
+        cifar10_anchor.RECIPE,
+        cifar100.RECIPE,
+        cifar100_anchor.RECIPE,
     )
 }
 

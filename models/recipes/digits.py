@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from lossc.models.data.digits import digits
-from lossc.models.metrics import accuracy
+from lossc.models.metrics import accuracy, hard_samples
 from lossc.models.networks.mlp import mlp
 from lossc.models.recipe import Optimiser, Quick, Recipe, Schedule
 
@@ -18,8 +18,8 @@ def network() -> nn.Module:
 
 
 def inputs(output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``scores``: the output as it is, ``[n, 10]``; ``label``: ``int64[n]``."""
-    return {"scores": output, "label": targets["label"]}
+    """``scores``, also as ``logit``: the output as it is, ``[n, 10]``; ``label``: ``int64[n]``."""
+    return {"scores": output, "logit": output, "label": targets["label"]}
 
 
 #: Tuned alike for all, and so is the default, which is cross entropy's: of the rates within one
@@ -37,7 +37,7 @@ RECIPE = Recipe(
     source="UniLoss section 4.4 in small: the data of scikit-learn, a network of our own.",
     data=digits,
     network=network,
-    provides={"scores": "real[n, p]", "label": "int[n] in p"},
+    provides={"scores": "real[n, p]", "logit": "real[n, k]", "label": "int[n] in p"},
     inputs=inputs,
     optimiser=Optimiser("sgd", learning_rate=0.15, momentum=0.9),
     schedule=Schedule(milestones=(30,), factor=0.1),
@@ -47,6 +47,7 @@ RECIPE = Recipe(
     losses=("accuracy", "cross_entropy"),
     metrics={"accuracy": accuracy},
     headline="accuracy",
+    watched={"hard_share": hard_samples},
     quick=Quick(epochs=5),
     threads=1,
 )

@@ -34,6 +34,61 @@ def write_idx() -> Callable[[Path, np.ndarray], Path]:
     return write
 
 
+def cifar_bytes(value: object) -> bytes:
+    """The opcodes by which Python 2 pickled CIFAR: protocol 2, short strings, arrays by numpy."""
+    if isinstance(value, dict):
+        return b"}(" + b"".join(cifar_bytes(part) for pair in value.items() for part in pair) + b"u"
+    if isinstance(value, list):
+        return b"](" + b"".join(map(cifar_bytes, value)) + b"e"
+    if isinstance(value, str):
+        return b"U" + bytes([len(value)]) + value.encode()
+    if isinstance(value, bytes):
+        return b"T" + struct.pack("<I", len(value)) + value
+    if isinstance(value, int):
+        return b"J" + struct.pack("<i", value)
+    assert isinstance(value, np.ndarray)
+    kind = b"cnumpy\ndtype\nU\x02" + value.dtype.str[1:].encode() + b"K\x00K\x01\x87R"
+    kind += b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    shape = b"(" + b"".join(map(cifar_bytes, value.shape)) + b"t"
+    made = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+    return made + b"(K\x01" + shape + kind + b"\x89" + cifar_bytes(value.tobytes()) + b"tb"
+
+
+def cifar_pickle(**entries: object) -> bytes:
+    """A file of the "python version"; names of entries as in the original."""
+    return b"\x80\x02" + cifar_bytes(entries) + b"."
+
+
+@pytest.fixture
+def pickled() -> Callable[..., bytes]:
+    return cifar_pickle
+
+
+@pytest.fixture
+def write_cifar() -> Callable[..., Path]:
+    """Writes a small set that can be learned: the class is how bright the upper half is."""
+
+    def write(folder: Path, classes: int = 10, train: int = 200, test: int = 40) -> Path:
+        draw = np.random.default_rng(0)
+        names = [f"data_batch_{number}" for number in range(1, 6)] if classes == 10 else ["train"]
+        key = "labels" if classes == 10 else "fine_labels"
+        below = folder / ("cifar-10-batches-py" if classes == 10 else "cifar-100-python")
+        below.mkdir(parents=True)
+        sizes = [train // len(names)] * len(names) + [test]
+        names.append("test_batch" if classes == 10 else "test")
+        for name, size in zip(names, sizes, strict=True):
+            labels = np.arange(size) % classes
+            images = draw.integers(0, 40, (size, 3, 32, 32))
+            images[:, :, :16] += (labels * (200 // classes))[:, None, None, None]
+            data = images.astype(np.uint8).reshape(size, 3072)
+            more = {"coarse_labels": [0] * size} if classes == 100 else {}
+            entries = {"batch_label": name, "data": data, key: labels.tolist(), **more}
+            (below / name).write_bytes(cifar_pickle(**entries))
+        return below
+
+    return write
+
+
 @pytest.fixture
 def digits() -> Recipe:
     """The digits task, five epochs."""

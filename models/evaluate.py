@@ -43,7 +43,8 @@ def evaluate_finally(network: nn.Module, split: Split, recipe: Recipe) -> dict[s
     """
     if not recipe.final_metrics:
         return evaluate(network, split, recipe)
-    output = outputs(network, split)
+    large = recipe.summary is not None
+    output = outputs(network, split, SUMMARY_BATCH if large else EVALUATION_BATCH)
     if recipe.summary is None:
         figures = measure(output, split.targets, recipe)
     else:
@@ -57,12 +58,18 @@ def evaluate_finally(network: nn.Module, split: Split, recipe: Recipe) -> dict[s
     return figures
 
 
-def outputs(network: nn.Module, split: Split) -> Tensor:
-    """The network's output on every example, in order: ``[n, ...]``, without gradient."""
+def outputs(network: nn.Module, split: Split, batch: int = EVALUATION_BATCH) -> Tensor:
+    """The network's output on every example, in order: ``[n, ...]``, without gradient.
+
+    Args:
+        network: Put into evaluation mode for the time of the call.
+        split: On the network's device.
+        batch: Examples at a time.
+    """
     training = network.training
     network.eval()
     with torch.no_grad():
-        parts = [network(part) for part in torch.split(split.features, EVALUATION_BATCH)]
+        parts = [network(part) for part in torch.split(split.features, batch)]
     network.train(training)
     return torch.cat(parts)
 

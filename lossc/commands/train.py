@@ -13,7 +13,7 @@ from lossc.commands.options import Interpolation, Json, Specs, Squash, Step
 
 # What the extra `train` installs, by import name.
 TRAIN_PACKAGES = frozenset(
-    {"lightning", "torchmetrics", "sklearn", "matplotlib", "pooch", "tensorboard"}
+    {"lightning", "torchmetrics", "sklearn", "scipy", "PIL", "matplotlib", "pooch", "tensorboard"}
 )
 
 Task = Annotated[str | None, typer.Argument(metavar="TASK", help="A task of 'lossc train --list'.")]

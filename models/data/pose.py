@@ -38,20 +38,21 @@ class PoseData:
         """The three sets.
 
         Args:
-            directory: A folder of the user. ``None``: the one in ``LOSSC_DATA``, where it has pose
-                data, else rendered figures.
+            directory: A folder of the user. ``None``, or the one in ``LOSSC_DATA``, which is for
+                all tasks: that one, where it has pose data, else rendered figures.
 
         Raises:
             DataError: The folder has no pose data, or what it has is damaged.
         """
-        if directory is not None:
-            return _loaded(directory.absolute(), self.side, self.margin)
         named = os.environ.get(DATA_VARIABLE)
-        if named and (not self.figures or find(Path(named)) is not None):
-            return _loaded(Path(named).absolute(), self.side, self.margin)
-        if not self.figures:
+        common = Path(named) if named else None
+        if directory is None or directory == common:
+            if self.figures and (common is None or find(common) is None):
+                return rendered_figures()
+            directory = common
+        if directory is None:
             raise DataError(f"the task needs photographs of people: name their folder\n{HINT}")
-        return rendered_figures()
+        return _loaded(directory.absolute(), self.side, self.margin)
 
 
 HINT = f"""  expected, in DIR of --data DIR (or {DATA_VARIABLE}), one of:

@@ -12,6 +12,10 @@ from lossc.models.recipes import (
     cifar100_anchor,
     digits,
     mnist_ap,
+    pose,
+    pose_anchor,
+    pose_anchor_8,
+    pose_uniloss,
 )
 
 RECIPES: dict[str, Recipe] = {
@@ -23,6 +27,10 @@ RECIPES: dict[str, Recipe] = {
         cifar10_anchor.RECIPE,
         cifar100.RECIPE,
         cifar100_anchor.RECIPE,
+        pose.RECIPE,
+        pose_uniloss.RECIPE,
+        pose_anchor.RECIPE,
+        pose_anchor_8.RECIPE,
     )
 }
 

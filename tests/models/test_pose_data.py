@@ -406,7 +406,7 @@ def test_without_a_folder_there_are_figures(tmp_path: Path, json_folder: Path, m
     assert len(LOAD(None).test) == 3
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("LOSSC_DATA", str(tmp_path / "empty"))  # it has data of other tasks
-    assert LOAD(None) is rendered_figures()
+    assert LOAD(None) is LOAD(tmp_path / "empty") is rendered_figures()
     with pytest.raises(DataError, match=r"empty: no pose data\s+expected[^:]*:\s+MPII"):
         PoseData(side=32, margin=1, figures=False)(None)
     monkeypatch.delenv("LOSSC_DATA")

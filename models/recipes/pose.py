@@ -1,0 +1,122 @@
+"""Joints of people as heatmaps, by a small hourglass: rendered figures, or photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from lossc.models.data.joints import JOINTS
+from lossc.models.data.pose import PoseData
+from lossc.models.heatmaps import containing_cell, heatmaps_2d
+from lossc.models.networks.hourglass import StackedHourglass
+from lossc.models.pose_augment import PoseAugment, as_floats
+from lossc.models.pose_metrics import pck, pckh, summary
+from lossc.models.recipe import Optimiser, Quick, Recipe, Schedule
+
+
+class Pixels(nn.Module):
+    """Images as the network takes them: bytes or numbers in [0, 1], less a half."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``[n, 3, h, w]``, in [-0.5, 0.5]."""
+        return as_floats(images) - 0.5
+
+
+@dataclass(frozen=True)
+class PoseNetwork:
+    """Makes stacked hourglasses with a map for each of the 16 joints.
+
+    Args:
+        stacks: As :class:`StackedHourglass` takes them, and so are the others.
+        width: 256 in the papers.
+        depth: 4 in the papers.
+        pool: So in the papers: maps have a quarter of the image's side, else a half.
+    """
+
+    stacks: int = 1
+    width: int = 256
+    depth: int = 4
+    pool: bool = True
+
+    def __call__(self) -> nn.Module:
+        """Fresh weights: ``[n, 3, s, s] -> [n, stacks, 16, s / 4, s / 4]``."""
+        hourglass = StackedHourglass(
+            len(JOINTS), self.stacks, width=self.width, depth=self.depth, pool=self.pool
+        )
+        return nn.Sequential(Pixels(), hourglass)
+
+
+@dataclass(frozen=True)
+class PoseInputs:
+    """Makes the inputs of pose losses: all stacks' maps, and what each is compared with.
+
+    Args:
+        sigma: Of the Gaussian in ``target``, in cells of the map (UniLoss table 1 varies it).
+        window: Cells of its side that are not 0. ``None``: up to three sigma.
+    """
+
+    sigma: float = 1.0
+    window: int | None = None
+
+    def __call__(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The inputs, by name; a cell's index is the place of its middle.
+
+        Args:
+            output: ``[n, s, 16, h, w]``; the s stacks of an image come one after the other.
+            targets: ``joint``, ``visible``, ``head``, ``torso`` as shares of the image's side.
+        """
+        stacks, (height, width) = output.shape[1], output.shape[-2:]
+
+        def each(value: Tensor) -> Tensor:
+            return value if stacks == 1 else value.repeat_interleave(stacks, dim=0)
+
+        target = heatmaps_2d(
+            targets["joint"],
+            (height, width),
+            sigma=self.sigma,
+            window=self.window or 2 * max(round(3 * self.sigma), 1) + 1,
+            centre=containing_cell,
+            visible=targets["visible"],
+        )
+        return {
+            "heatmap": output.flatten(0, 1),
+            "joint": each(targets["joint"] * width - 0.5),
+            "visible": each(targets["visible"]),
+            "head": each(targets["head"] * width),
+            "torso": each(targets["torso"] * width),
+            "target": each(target),
+        }
+
+
+PROVIDES = {
+    "heatmap": "real[n, k, h, w]",
+    "joint": "target real[n, k, 2]",
+    "visible": "bool[n, k]",
+    "head": "target real[n] in [0, inf)",
+    "torso": "target real[n] in [0, inf)",
+    "target": "target real[n, k, h, w] in [0, 1]",
+}
+
+
+RECIPE = Recipe(
+    name="pose",
+    doc="Joints of people as heatmaps, by a small hourglass: rendered figures, or photographs.",
+    source="UniLoss section 4.3 and Anchor Loss section 4.2 in small: settings of our own.",
+    data=PoseData(side=96, margin=1.5),
+    network=PoseNetwork(width=32, depth=3),
+    provides=PROVIDES,
+    inputs=PoseInputs(),
+    optimiser=Optimiser("adam", learning_rate=1e-2),
+    schedule=Schedule(milestones=(25, 35), factor=0.2),
+    epochs=40,
+    batch_size=8,
+    losses=("pckh", "anchor_pose", "heatmap_mse"),
+    metrics={"pckh": pckh, "pck": pck},
+    summary=summary,
+    augment=PoseAugment(side=96),
+    headline="pckh",
+    quick=Quick(epochs=3, examples=400),
+    threads=1,
+)

@@ -77,7 +77,7 @@ def figures() -> Sequence[Recording]:
     """Four figures of different sizes in motion; the last is for tests."""
     sizes = (0.92, 1.0, 1.08, 1.03)
     return [
-        figure(str(index), f"{index}_1", frames=200, seed=SEED + 10 + index, size=size)
+        figure(str(index), f"{index}_1", frames=150, seed=SEED + 10 + index, size=size)
         for index, size in enumerate(sizes, 1)
     ]
 

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from lossc.compiler.front.building import Env, Value
 from lossc.compiler.front.calls import Calls
 from lossc.compiler.front.examples import check_examples
+from lossc.compiler.front.integrals import CENTRES, Integrals
 from lossc.compiler.front.names import LONGEST_POINT, Names
 from lossc.compiler.front.operators import Operators
 from lossc.compiler.front.order_statistics import OrderStatistics
 from lossc.compiler.front.params import bind_params
-from lossc.compiler.front.scope import Scope, Slot, open_scope, uses_of
+from lossc.compiler.front.scope import Slot, open_scope, uses_of
 from lossc.compiler.front.sizes import check_sizes
+from lossc.compiler.front.terms import Terms
 from lossc.compiler.ir.graph import Graph, substitute
 from lossc.compiler.ir.node import Extent, Index, Node
 from lossc.compiler.passes.comparisons import has_gradient
@@ -33,6 +35,7 @@ def build(
     overrides: Mapping[str, int | float | str] | None = None,
     lost: Iterable[str] = (),
     folders: Folders = (),
+    called: Mapping[str, str] | None = None,
 ) -> Graph:
     """The typed graph of a spec.
 
@@ -41,32 +44,26 @@ def build(
         overrides: Parameter values that replace the spec's defaults.
         lost: Names whose statements could not be read: their absence is no news.
         folders: Where the specs that it uses are looked up before the bundled library.
+        called: Texts of the specs that its terms call, where no file is asked for them.
 
     Raises:
         SpecError: Every error of meaning that could be found, in the order of the file. What it
             uses must be found and fit before anything else is looked at.
     """
-    spec = expand(spec, folders)
+    spec = expand(spec, folders, called)
     params, errors = bind_params(spec, overrides or {})
     scope = open_scope(spec, params, lost)
     scope.errors[:0] = errors
-    _refuse_what_is_not_compiled(scope)
+    scope.errors += check_names([statement.option for statement in spec.schedules])
     check_examples(scope)
     return _Builder(scope).graph()
-
-
-def _refuse_what_is_not_compiled(scope: Scope) -> None:
-    """The language is ahead of the compiler in a few statements, and says so."""
-    spec = scope.spec
-    for statement in spec.terms:
-        scope.error(statement.span, "not-supported", "`term` is not compiled yet")
-    scope.errors += check_names([statement.option for statement in spec.schedules])
 
 
 def read_and_build(
     reference: str | os.PathLike[str],
     overrides: Mapping[str, int | float | str] | None = None,
     folders: Folders = (),
+    called: Mapping[str, str] | None = None,
 ) -> Graph:
     """The typed graph of a spec by name, path or text, with all findings of the file in one error.
 
@@ -74,7 +71,7 @@ def read_and_build(
         SpecError: What could not be read, and what is wrong with the meaning of the rest.
     """
     try:
-        return build(load(reference, folders=folders), overrides, folders=folders)
+        return build(load(reference, folders=folders), overrides, (), folders, called)
     except UnfinishedSpec as error:
         if error.partial is None:
             raise
@@ -90,7 +87,7 @@ def check(spec: sx.Spec, folders: Folders = ()) -> None:
     build(spec, folders=folders)
 
 
-class _Builder(Names, Operators, Calls, OrderStatistics):
+class _Builder(Names, Operators, Calls, OrderStatistics, Integrals, Terms):
     """Walks the syntax twice: ranges first (see ``ranges.py``), then nodes."""
 
     def graph(self) -> Graph:
@@ -101,11 +98,15 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
             self.ranges.definition(scope.definitions[name])
         for truth in scope.truths:
             self.ranges.definition(truth)
+        for term in scope.terms.values():
+            self.ranges.walk(term.body, {})
+            self.ranges.settle(term.span)
         self.ranges.walk(spec.goal.body, {})
         self.ranges.settle(spec.goal.span)
         for name in scope.order:
             self.definitions[name] = self.definition(scope.definitions[name])
         truths = {t.name.id: self.definition(t) for t in scope.truths}
+        self.build_terms()
         root = self.goal(spec.goal)
         self.ranges.report_missing()
         if not scope.errors:
@@ -115,7 +116,9 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
         if scope.errors:
             raise SpecError(scope.errors)
         arrays = {name: value for name, value in truths.items() if isinstance(value, Node)}
-        return Graph(spec, root, spec.goal.kind, arrays, dict(scope.params), self.make)
+        kind = "loss" if spec.goal.kind == "combine" else spec.goal.kind
+        params = dict(scope.params)
+        return Graph(spec, root, kind, arrays, params, self.make, tuple(self.calls))
 
     def _nests_little(self) -> bool:
         """Whether definitions that use definitions that use definitions come to an end soon."""
@@ -134,9 +137,13 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
         return True
 
     def goal(self, goal: sx.Goal) -> Node:
-        root = self.number(goal.body, {})
         if goal.kind == "combine":
-            self.scope.error(goal.span, "not-supported", "`combine` is not compiled yet")
+            return self.combine(goal)
+        for term in self.scope.terms.values():
+            message = f"term '{term.name.id}' is not used: the goal is `{goal.kind}`"
+            hint = "`combine` weighs terms; `let` defines what other expressions use"
+            self.scope.error(term.span, "bad-term", message, hint=hint)
+        root = self.number(goal.body, {})
         if self.scope.errors or self.scope.lost:
             return root
         if not root.live:
@@ -218,7 +225,11 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
 
     def number(self, expr: sx.Expr, env: Env) -> Node:
         """A scalar that is not a bare condition."""
-        node = self.scalar(expr, env)
+        return self.as_number(self.value(expr, env), expr)
+
+    def as_number(self, value: Value, expr: sx.Expr) -> Node:
+        """What an expression stands for, if it is a number."""
+        node = self.as_scalar(value, expr)
         if node.kind == "bool":
             self.scope.error(
                 expr.span,
@@ -249,8 +260,29 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
             return self.make.const(True)
         return node
 
+    def otherwise(self, value: sx.Expr, default: sx.Expr, env: Env, span: Span) -> Value:
+        """``value else default``, of numbers or of points, coordinate by coordinate."""
+        sides: list[Value] = [self.value(value, env), self.value(default, env)]
+        if not all(isinstance(side, tuple) for side in sides):
+            sides = [
+                self.as_number(side, e) for side, e in zip(sides, (value, default), strict=True)
+            ]
+        parts = [side if isinstance(side, tuple) else (side,) for side in sides]
+        if len(parts[0]) != len(parts[1]):
+            message = f"a point of {len(parts[0])} numbers, and a default of {len(parts[1])}"
+            self.scope.error(span, "dim-clash", message)
+            return self.placeholder
+        made = tuple(
+            self.make("else", a, b, kind=a.kind if a.kind == b.kind else "real", span=span)
+            for a, b in zip(*parts, strict=True)
+        )
+        return made if isinstance(sides[0], tuple) else made[0]
+
     def scalar(self, expr: sx.Expr, env: Env) -> Node:
-        value = self.value(expr, env)
+        return self.as_scalar(self.value(expr, env), expr)
+
+    def as_scalar(self, value: Value, expr: sx.Expr) -> Node:
+        """What an expression stands for, if it is no point."""
         if isinstance(value, tuple):
             self.scope.error(
                 expr.span,
@@ -286,13 +318,11 @@ class _Builder(Names, Operators, Calls, OrderStatistics):
             case sx.Reduction():
                 return self.reduction(expr, env)
             case sx.Order():
-                return self.order(expr, env)
+                return self.integral(expr, env) if expr.op in CENTRES else self.order(expr, env)
             case sx.Iverson(condition=inner):
                 return self.make.iverson(self.condition(inner, env))
             case sx.Else(value=inner, default=default):
-                left, right = self.number(inner, env), self.number(default, env)
-                kind = left.kind if left.kind == right.kind else "real"
-                return self.make("else", left, right, kind=kind, span=expr.span)
+                return self.otherwise(inner, default, env, expr.span)
             case sx.Tuple(items=items):
                 if len(items) > LONGEST_POINT:
                     return self.long_point(len(items), expr.span)

@@ -20,6 +20,7 @@ from lossc.compiler.emit.signature import signature_of
 from lossc.compiler.emit.text import folded
 from lossc.compiler.examples import check_examples
 from lossc.compiler.front.params import plain
+from lossc.compiler.front.term_calls import relaxed_as
 from lossc.compiler.ideal_search import tried_on_data, with_suggested_ideal
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.plan import Plan, make_plan
@@ -36,6 +37,7 @@ from lossc.compiler.stages import Stages
 from lossc.compiler.surrogate import SurrogatePlan, plan_surrogate, seed_number
 from lossc.compiler.surrogate_options import Given
 from lossc.compiler.surrogate_trials import keeps_its_promises
+from lossc.compiler.uses.expand import called_texts
 from lossc.compiler.validate import QUICK, Report, validate_refactoring
 from lossc.compiler.version import VERSION
 from lossc.compiler.watched import Watched
@@ -51,6 +53,7 @@ class CompiledLoss:
     Attributes:
         spec: The syntax of the spec, with what it uses merged in.
         stages: The four stages; ``str()`` is readable.
+        parts: The losses of other specs that its terms call, by term.
     """
 
     def __init__(
@@ -60,8 +63,10 @@ class CompiledLoss:
         surrogate: SurrogatePlan | None,
         options: Mapping[str, object],
         schedules: SchedulePlan | None = None,
+        parts: Mapping[str, CompiledLoss] | None = None,
     ):
         self.spec: sx.Spec = graph.spec
+        self.parts: Mapping[str, CompiledLoss] = parts or {}
         self.plan, self.surrogate, self._options = plan, surrogate, dict(options)
         self.schedules = schedules
         self.stages = Stages(plan, surrogate, schedules)
@@ -69,19 +74,23 @@ class CompiledLoss:
 
     def replanned(self, plan: Plan) -> CompiledLoss:
         """The same spec and options with another plan."""
-        return CompiledLoss(plan.graph, plan, self.surrogate, self._options, self.schedules)
+        options, parts = self._options, self.parts
+        return CompiledLoss(plan.graph, plan, self.surrogate, options, self.schedules, parts)
 
     def scheduled(self, schedules: SchedulePlan | None) -> CompiledLoss:
         """The same loss that changes from epoch to epoch."""
-        made = CompiledLoss(self.plan.graph, self.plan, self.surrogate, self._options, schedules)
-        return self if schedules is None else made
+        if schedules is None:
+            return self
+        plan, options, parts = self.plan, self._options, self.parts
+        return CompiledLoss(plan.graph, plan, self.surrogate, options, schedules, parts)
 
     @functools.cached_property
     def unscheduled(self) -> CompiledLoss:
         """What is left when the schedules have run out: a loss that takes no epoch."""
         if self.schedules is None:
             return self
-        return CompiledLoss(self.plan.graph, self.plan, self.surrogate, self._options)
+        plan, options, parts = self.plan, self._options, self.parts
+        return CompiledLoss(plan.graph, plan, self.surrogate, options, None, parts)
 
     @functools.cached_property
     def module(self) -> ModuleText:
@@ -95,7 +104,7 @@ class CompiledLoss:
         for line in str(self.stages).split("\n"):
             head += folded("    " + line, hanging=14)
         said = "\n".join(line.rstrip() for line in head) + "\n"
-        return write_module(self.plan, self.surrogate, said, self.schedules)
+        return write_module(self.plan, self.surrogate, said, self.schedules, self.parts)
 
     def source(self) -> str:
         """The Python source of the loss: a module that needs only torch."""
@@ -239,7 +248,7 @@ class CompiledLoss:
                 published_consistency=self.plan.published_consistency,
                 needs_best=self.plan.needs_best,
             )
-            return CompiledLoss(plan.graph, plan, self.surrogate, {}).loss()
+            return CompiledLoss(plan.graph, plan, self.surrogate, {}, None, self.parts).loss()
         numbers = {name: value for name, value in params.items() if not isinstance(value, str)}
         return self.unscheduled.loss(**{**numbers, "validate": True})
 
@@ -261,6 +270,7 @@ def compile_spec(
     gather: str | None = None,
     memory: Given = None,
     schedule: GivenSchedules = None,
+    called: Mapping[str, str] | None = None,
 ) -> CompiledLoss:
     """Compiles a spec.
 
@@ -283,6 +293,8 @@ def compile_spec(
         schedule: ``"warmup(first=cross_entropy, epochs=5)"``, a dict with ``kind``, or a list of
             them, in place of the spec's own schedules; ``"none"`` takes these away.
             ``lossc.compiler.schedules.SCHEDULES`` lists them.
+        called: Texts of the specs that its terms call, where no file is asked for them; pickled
+            losses have them.
 
     Returns:
         The compiled loss; it has been tried on random and adversarial batches, on which a
@@ -298,9 +310,9 @@ def compile_spec(
     params = {name: plain(value) for name, value in (params or {}).items()}
     values = cast("dict[str, int | float | str]", params)
     if isinstance(spec, sx.Spec):
-        graph = build(spec, values, folders=folders)
+        graph = build(spec, values, folders=folders, called=called)
     else:
-        graph = read_and_build(spec, values, folders)
+        graph = read_and_build(spec, values, folders, called)
     options: dict[str, object] = {
         "params": params,
         "step": step,
@@ -326,18 +338,41 @@ def compile_spec(
         ),
     )
     options["schedule"] = kept_schedules(graph.spec, schedules)
+    if graph.calls:
+        options["called"] = called_texts(graph.spec)
+    parts = {
+        call.name: compile_spec(
+            relaxed_as(call.spec, graph.spec),
+            params=call.params,
+            step=step,
+            interpolation=interpolation,
+            squash=squash,
+            transform=transform,
+            seed=seed,
+            validate=validate,
+            gather=gather,
+            memory=memory,
+            schedule="none",
+        )
+        for call in graph.calls
+    }
     if schedules is None:
-        return _tried(graph, surrogate, options)
+        return _tried(graph, surrogate, options, parts)
     graph, surrogate = settled(graph, surrogate, schedules, values)
-    compiled = _tried(graph, surrogate, options)
+    compiled = _tried(graph, surrogate, options, parts)
     compiled.loss(**first_values(schedules))  # ideal scores must be that with these as well
     return compiled.scheduled(schedules)
 
 
-def _tried(graph: Graph, surrogate: SurrogatePlan, options: Mapping[str, object]) -> CompiledLoss:
+def _tried(
+    graph: Graph,
+    surrogate: SurrogatePlan,
+    options: Mapping[str, object],
+    parts: Mapping[str, CompiledLoss],
+) -> CompiledLoss:
     """The loss of a graph, once it has been tried on data."""
     if graph.goal == "loss":
-        return tried_on_data(CompiledLoss(graph, make_plan(graph), None, options))
+        return tried_on_data(CompiledLoss(graph, make_plan(graph), None, options, None, parts))
     published = surrogate.published_consistency
     try:
         needs_best = surrogate.method.needs_best

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from lossc.compiler.discrete import PASSES
+from lossc.compiler.front.properties import may_be_undefined, never_zero
 from lossc.compiler.front.scope import MOST_ITEMS
 from lossc.compiler.ir.graph import Graph
 from lossc.compiler.ir.node import Node
@@ -190,9 +191,13 @@ def _first_undefined(root: Node) -> Node | None:
         node = stack.pop()
         if node.op in ("mean", "min", "max", "logsumexp"):
             return node
-        if node.op == "div" and node.args[1].op != "const":
+        if node.op == "div" and not never_zero(node.args[1]):
             return node
-        args = node.args[1:] if node.op == "else" else () if node.op == "where" else node.args
+        if node.op == "expected" and may_be_undefined(node):
+            return node
+        args = node.args[1:] if node.op == "else" else node.args
+        if node.op in ("where", "balance"):
+            args = ()
         for arg in reversed(args):
             if arg not in seen:
                 seen.add(arg)

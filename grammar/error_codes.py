@@ -177,6 +177,11 @@ RULES: dict[str, Rule] = {
         "network without a loss that can be read",
         "`lossc import` turns the loss layers of a Caffe network into a spec: EuclideanLoss, which compares two blobs, and AdaptiveWeightEucLoss, which compares pairs of them. Flatten layers before them are followed; layers that are for testing only, or have a loss_weight of 0, are left out.",
     ),
+    "bad-term": Rule(
+        "L047",
+        "terms that do not fit together",
+        "`term name = ...` is an expression, or a call of another spec, which gets inputs and definitions by name, each with the kind and the dims that it declares. `combine` is a weighted sum of all terms, each once: weights are numbers, params, and what is made of them; `adaptive((prediction, target), ...)` and the named weightings are parts of the sum. A term stands in `combine` alone.",
+    ),
     # the gradient audit: warnings
     "dead-gradient": Rule(
         "L040",

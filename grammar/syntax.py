@@ -5,7 +5,7 @@ Spans do not take part in equality, so ``parse(format(tree)) == tree`` is a law.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal as OneOf
 from typing import TypeAlias
 
@@ -143,11 +143,19 @@ class Definition:
 
 @dataclass(frozen=True)
 class Term:
-    """``term name = body``."""
+    """``term name = body``.
+
+    Args:
+        name: What it is called.
+        body: An expression, or a call of another spec.
+        span: Of the statement.
+        called: That spec, once it has been found.
+    """
 
     name: Name
     body: Expr
     span: Span
+    called: Spec | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,9 @@ REDUCERS = (
     "all",
     "logsumexp",
 )
-ORDERS = ("sort", "rank", "cumsum")
+#: Written as orders are, but what stands behind `at` is weighed: the indices are bound in it.
+CENTRES = ("softargmax", "centroid")
+ORDERS = ("sort", "rank", "cumsum", *CENTRES)
 REDUCTIONS = frozenset((*REDUCERS, *ORDERS, "count"))
 TYPES = ("real", "int", "bool")
 #: Choices that take a number alone, and the option that it is: `queue(64)` is `queue(size = 64)`.

@@ -19,7 +19,8 @@ from lossc.compiler.emit.module import ModuleText
 from lossc.grammar.errors import NotAMetric
 
 _USUAL = {"seed": 0, "validate": True}
-_OWN = {*vars(nn.Module()), "_lossc", "_compiled_call_impl"}
+# what a copy does not take along: `shared` holds parameters of the network
+_OWN = {*vars(nn.Module()), "_lossc", "_compiled_call_impl", "shared"}
 
 
 def load_module(text: ModuleText) -> ModuleType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from lossc.compiler.emit.fused import Fused
@@ -12,7 +12,7 @@ from lossc.compiler.emit.items import item_number
 from lossc.compiler.emit.pair_families import PairFamilies
 from lossc.compiler.emit.relaxed_metric import RelaxedMetric
 from lossc.compiler.emit.signature import Signature
-from lossc.compiler.emit.text import definition, indented, quoted, wrapped
+from lossc.compiler.emit.text import WIDTH, definition, indented, quoted, wrapped
 from lossc.compiler.emit.value import Value, align
 from lossc.compiler.emit.writer import Writer
 from lossc.compiler.front.calls import may_be_undefined
@@ -33,6 +33,7 @@ class Methods(IdealScores, PairFamilies, RelaxedMetric):
         special: Callable[[Node], Value | None] | None = None,
         taken: set[str] | None = None,
         by_groups: bool = False,
+        called: Mapping[str, str] | None = None,
     ) -> Writer:
         """A writer of one method's body."""
         signature = self.signature
@@ -45,6 +46,7 @@ class Methods(IdealScores, PairFamilies, RelaxedMetric):
             special,
             taken,
             by_groups,
+            called,
         )
 
     def method(
@@ -64,21 +66,63 @@ class Methods(IdealScores, PairFamilies, RelaxedMetric):
 
     def expression(self) -> list[str]:
         """The statements of a differentiable ``loss``."""
-        fused = self.fused
-        writer = self.writer(taken=fused.taken)
-        writer.names = {**writer.names, **fused.held.names}
-        writer.special = lambda node: fused.value(writer, node)
-        (value,) = writer.write(fused.root)
+        writer, held = self._loss_writer({})
+        (value,) = writer.write(self.fused.root)
         result = self._tensor(value)
         if self.plan.undefined:
             result = f"self.defined({result})"
         body = [*writer.lines, f"return {result}"]
-        held = [
-            f"{name} = {self.signature.inputs[fused.held.sources[own]]}.detach()"
-            for own, name in fused.held.names.items()
-            if any(name in line for line in body)
+        return [*self.signature.dim_lines("\n".join(body)), *held(body), *body]
+
+    def measured(self, called: Mapping[str, str]) -> list[str]:
+        """The method of a loss of several terms that computes their values and weights.
+
+        Args:
+            called: How the losses of other specs are called, by term.
+        """
+        root = self.fused.root
+        names = root.attr("names")
+        assert isinstance(names, tuple)
+        writer, held = self._loss_writer(called)
+        # a weight names the errors that its value sums up
+        weights = writer.write(*root.args[len(names) :])
+        values = [
+            self._tensor(writer.real(value)) for value in writer.write(*root.args[: len(names)])
         ]
-        return [*self.signature.dim_lines("\n".join(body)), *held, *body]
+        lines = _listed("values = torch.stack", values)
+        if all(weight.scalar for weight in weights):
+            lines += _listed("weights = values.new_tensor", [weight.code for weight in weights])
+        else:
+            given = [
+                f"values.new_tensor({w.code})" if w.scalar else writer.real(w).code for w in weights
+            ]
+            lines += _listed("weights = torch.stack", given)
+        body = [*writer.lines, *lines, "return values, weights"]
+        return self.method(
+            "measured",
+            self.signature.plain(),
+            "tuple[Tensor, Tensor]",
+            "The values of the terms, with their gradients, and the weights of `combine`.",
+            [*held(body), *body],
+        )
+
+    def _loss_writer(
+        self, called: Mapping[str, str]
+    ) -> tuple[Writer, Callable[[list[str]], list[str]]]:
+        """A writer of a differentiable loss, and what must stand before a body that it wrote."""
+        fused = self.fused
+        writer = self.writer(taken=fused.taken, called=called)
+        writer.names = {**writer.names, **fused.held.names}
+        writer.special = lambda node: fused.value(writer, node)
+
+        def held(body: list[str]) -> list[str]:
+            return [
+                f"{name} = {self.signature.inputs[fused.held.sources[own]]}.detach()"
+                for own, name in fused.held.names.items()
+                if any(name in line for line in body)
+            ]
+
+        return writer, held
 
     @functools.cached_property
     def fused(self) -> Fused:
@@ -312,3 +356,14 @@ class Methods(IdealScores, PairFamilies, RelaxedMetric):
         arguments = ["rows: Tensor", f"families: tuple[{kind}, ...]", *self.signature.plain()]
         doc = "Binary -> metric, from the comparisons won in each row: ``[..., R] -> [...]``."
         return self.method("metric_of_rows", arguments, "Tensor", doc, body)
+
+
+def _listed(head: str, items: list[str]) -> list[str]:
+    """A call with a list, in the body of a method."""
+    line = f"{head}([{', '.join(items)}])"
+    if len(line) <= WIDTH - 8:
+        return [line]
+    inner = f"    [{', '.join(items)}]"
+    if len(inner) <= WIDTH - 8:
+        return [f"{head}(", inner, ")"]
+    return [f"{head}(", "    [", *(f"        {item}," for item in items), "    ]", ")"]

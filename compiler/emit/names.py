@@ -13,13 +13,13 @@ from lossc.compiler.emit.runtime_source import runtime_names
 
 _IMPORTED = (
     *("annotations", "checkpoint", "functional", "math", "nn", "torch"),
-    *("Any", "Callable", "NamedTuple", "Protocol", "Tensor"),
+    *("Any", "Callable", "NamedTuple", "Protocol", "Sequence", "Tensor"),
 )
 _METHODS = (
     *("forward", "metric", "defined", "refactored", "comparisons", "evaluate_binaries"),
     *("families", "ideal", "best", "tied", "items", "metric_of_rows", "prepare", "pairs"),
     *("relaxed_metric", "expected", "outcome", "of_pairs", "of_families"),
-    *("set_epoch", "follow"),
+    *("set_epoch", "follow", "measured", "terms", "figures"),
 )
 # what the methods call their own variables, and what a loss keeps besides its params and options
 _LOCALS = (
@@ -30,13 +30,15 @@ _LOCALS = (
     "rows",
     "binaries",
     "value",
+    "values",
+    "weights",
     "free",
     "dtype",
     "device",
 )
 _ATTRIBUTES = (
     *("seed", "step", "validate", "goal", "_lossc"),
-    *("epoch", "told", "warming", "first"),
+    *("epoch", "told", "warming", "first", "shared", "reported"),
 )
 
 RESERVED: frozenset[str] = frozenset(

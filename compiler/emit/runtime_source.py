@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Iterable
 from functools import cache
 
+from lossc.runtime.weightings import WEIGHTINGS
+
 MODULES = (
     "checks",
     "epochs",
@@ -15,6 +17,19 @@ MODULES = (
     "memory",
     "undefined",
     "elements",
+    "integrals",
+    "terms",
+    "weighting_gradients",
+    "weighting",  # what the rest of them derive from stands first
+    *dict.fromkeys(entry.module for entry in WEIGHTINGS.values()),
+    "weighting_gradients",
+    "weighting",
+    "weighting_constant",
+    "weighting_uncertainty",
+    "weighting_gradnorm",
+    "weighting_priority",
+    "weighting_normalized",
+    "weighting_average",
     "ordering",
     "groups",
     "families",

@@ -65,16 +65,28 @@ def schedule_doc(schedules: SchedulePlan | None, width: int) -> list[str]:
     return [*folded(line, width), ""]
 
 
-def set_epoch_lines(schedules: SchedulePlan | None, signature: Signature) -> list[str]:
-    """The method ``set_epoch``, which every loss has, and what a scheduled one does with it."""
+def set_epoch_lines(
+    schedules: SchedulePlan | None, signature: Signature, passed: Sequence[str] = ()
+) -> list[str]:
+    """The method ``set_epoch``, which every loss has, and what a scheduled one does with it.
+
+    Args:
+        schedules: What is scheduled.
+        signature: The names of the loss.
+        passed: Statements that tell the epoch to parts of it.
+    """
     head = "def set_epoch(self, epoch: int) -> None:"
+    if schedules is None and passed:
+        doc = '"""To be called at the start of each epoch with its number, from 0."""'
+        return [head, *indented([doc, _CHECK, *passed], 4)]
     if schedules is None:
         doc = (
             '"""For training loops that tell every loss the epoch; this one is the same in all."""'
         )
         return [head, *indented([doc, _CHECK], 4)]
     doc = '"""To be called at the start of each epoch with its number, from 0."""'
-    told = [head, *indented([doc, _CHECK, "self.epoch.fill_(epoch)", "self.follow(epoch)"], 4)]
+    follows = ["self.epoch.fill_(epoch)", "self.follow(epoch)", *passed]
+    told = [head, *indented([doc, _CHECK, *follows], 4)]
     body = ['"""Sets what changes; below 0, to what it is after the last change."""']
     body.append("self.told = epoch >= 0")
     if schedules.warmup is not None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lossc.compiler.emit.access import Access
 from lossc.compiler.emit.elementwise import Elementwise
+from lossc.compiler.emit.integrals import Integrals
 from lossc.compiler.emit.names import identifier
 from lossc.compiler.emit.orders import Orders
 from lossc.compiler.emit.part import LONG
@@ -24,7 +25,7 @@ _SUGGESTED = {
 }  # fmt: skip
 
 
-class Writer(Access, Reductions, Orders, Elementwise):
+class Writer(Access, Reductions, Orders, Integrals, Elementwise):
     """Code for one function body.
 
     Args:
@@ -36,6 +37,7 @@ class Writer(Access, Reductions, Orders, Elementwise):
         special: Values of nodes that this function receives ready-made.
         taken: Names that the function uses already.
         by_groups: Whether sums within groups are taken by sorting, and not by comparing all items.
+        called: How the losses of other specs are called, by term.
     """
 
     def __init__(
@@ -48,11 +50,14 @@ class Writer(Access, Reductions, Orders, Elementwise):
         special: Callable[[Node], Value | None] | None = None,
         taken: set[str] | None = None,
         by_groups: bool = False,
+        called: Mapping[str, str] | None = None,
     ):
         self.names, self.params = names, params
         self.dtype, self.signs, self.anchor = dtype, signs, anchor
         self.by_groups, self.widened = by_groups, False
         self.group_numbers: dict[str, str] = {}
+        self.called = called or {}
+        self.marginals = {}
         self.special = special or (lambda node: None)
         self.lines: list[str] = []
         self.taken = {*names.values(), *(taken or set())}
@@ -164,6 +169,12 @@ class Writer(Access, Reductions, Orders, Elementwise):
             return self.sort(node)
         if op == "rank":
             return self.rank(node)
+        if op == "expected":
+            return self.expected(node)
+        if op == "balance":
+            return self.balance(node)
+        if op == "loss_of":
+            return self.loss_of(node)
         if op == "first_occurrence":
             return self.first_occurrence(node)
         return self.elementwise(node)

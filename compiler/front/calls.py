@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lossc.compiler.front.building import Building, Env, Value
+from lossc.compiler.front.building import Env, Value
 from lossc.compiler.front.functions import FUNCTIONS, OPERATIONS
+from lossc.compiler.front.pairs import ADAPTIVE, PAIRS, Pairs
 from lossc.compiler.front.properties import may_be_undefined as may_be_undefined
 from lossc.compiler.front.properties import may_fail
 from lossc.compiler.front.scope import Slot, free_names
@@ -14,19 +15,23 @@ from lossc.grammar.errors import closest, one_of
 from lossc.grammar.source import Span
 
 
-class Calls(Building):
+class Calls(Pairs):
     """The part of the builder that knows each function's and each reduction's arguments."""
 
     # ------------------------------------------------------------------ functions
 
     def call(self, call: sx.Call, env: Env) -> Node:
         name = call.name.id
+        if name in PAIRS:
+            return self.pair_function(call, env)
+        if name == ADAPTIVE:
+            return self.adaptive(call)
         function = FUNCTIONS.get(name)
         if function is None:
             if name in OPERATIONS:
                 hint: str | None = f"a reduction binds an index: {name}[i] ..."
             else:
-                hint = closest(name, {*FUNCTIONS, *OPERATIONS})
+                hint = closest(name, {*FUNCTIONS, *OPERATIONS, *PAIRS})
             self.scope.error(
                 call.name.span,
                 "unknown-name",

@@ -54,6 +54,19 @@ FUNCTIONS: dict[str, Function] = {
     ),
 }
 
+#: Functions of a prediction and a target as wholes: ``pairs.py`` has what each of them means.
+WHOLE_ARRAYS = (
+    "euclidean",
+    "sum_squared_error",
+    "mean_squared_error",
+    "sum_absolute_error",
+    "mean_absolute_error",
+    "smooth_l1",
+    "kl_divergence",
+    "js_divergence",
+    "adaptive",
+)
+
 OPERATIONS = [
     "sum",
     "mean",
@@ -69,4 +82,6 @@ OPERATIONS = [
     "sort",
     "rank",
     "cumsum",
+    "softargmax",
+    "centroid",
 ]

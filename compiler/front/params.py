@@ -62,7 +62,7 @@ def words_of(spec: sx.Spec, name: str) -> set[str]:
                     found.add(other.value)
         if isinstance(node, tuple):
             stack.extend(node)
-        elif is_dataclass(node) and not isinstance(node, Span):
+        elif is_dataclass(node) and not isinstance(node, Span | sx.Spec):
             stack.extend(getattr(node, field.name) for field in fields(node))
     return found
 

@@ -37,15 +37,26 @@ def remembered(derive: Derive[T]) -> Callable[[Node], T]:
     return of
 
 
+def never_zero(node: Node) -> bool:
+    """Whether what is divided by is above 0 by its form: a constant, or ``max(count, 1)``."""
+    if node.op == "maximum":
+        return any(arg.op == "const" and arg.number > 0 for arg in node.args)
+    return node.op == "const"
+
+
 @remembered
 def may_be_undefined(node: Node, of: Callable[[Node], bool]) -> bool:
     """Whether a division or an empty reduction could, by its form, leave a value undefined."""
     if node.op == "else":
         return of(node.args[1])
-    if node.op == "div" and node.args[1].op != "const":
+    if node.op == "div" and not never_zero(node.args[1]):
         return True
     if node.op in ("mean", "min", "max", "sort", "logsumexp"):
         return True
+    if node.op == "expected" and any(isinstance(i.extent.size, str) for i in node.bound):
+        return bool(node.attr("softmax")) or any(of(arg) for arg in node.args)
+    if node.op == "balance":
+        return False
     if node.op == "argmax" and len(node.args) > 1:
         return True
     return any(of(arg) for arg in node.args)

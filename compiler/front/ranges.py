@@ -6,6 +6,7 @@ from lossc.compiler.front.scope import Scope, Slot, children
 from lossc.compiler.ir.node import Extent
 from lossc.grammar import syntax as sx
 from lossc.grammar.source import Span
+from lossc.grammar.words import CENTRES
 
 Env = dict[str, Slot]
 LONGEST_RANGE = 4096
@@ -209,7 +210,11 @@ class Ranges:
 
     def _position(self, expr: sx.Order, env: Env) -> None:
         """The item whose rank or running sum is asked for is one of those that are ordered."""
-        if expr.op == "sort" or not isinstance(expr.at, sx.Name) or expr.at.id not in env:
+        if (
+            expr.op in ("sort", *CENTRES)
+            or not isinstance(expr.at, sx.Name)
+            or expr.at.id not in env
+        ):
             return
         ordered = self.slots[id(expr.binders[0])]
         if ordered.extent is not None:
@@ -294,7 +299,7 @@ class Ranges:
                     if part is not None:
                         self.walk(part, inner)
                 if isinstance(expr, sx.Order):
-                    self.walk(expr.at, env)
+                    self.walk(expr.at, inner if expr.op in CENTRES else env)
                     self._position(expr, env)
             case sx.Call():
                 for arg in (*expr.args, *(value for _, value in expr.kwargs)):

@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from lossc.compiler.front.functions import FUNCTIONS
+from lossc.compiler.front.functions import FUNCTIONS, WHOLE_ARRAYS
 from lossc.compiler.ir.graph import dependency_order
 from lossc.compiler.ir.node import Extent
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import Diagnostic, closest, one_of
 from lossc.grammar.source import Span
+from lossc.grammar.words import CENTRES
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Scope:
     inputs: dict[str, sx.Input] = field(default_factory=dict)
     dims: dict[str, Span] = field(default_factory=dict)
     definitions: dict[str, sx.Definition] = field(default_factory=dict)
+    terms: dict[str, sx.Term] = field(default_factory=dict)
     truths: list[sx.Definition] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     errors: list[Diagnostic] = field(default_factory=list)
@@ -71,7 +73,14 @@ class Scope:
         known = self.names() | also
         if name in self.lost:
             return  # its own statement is wrong, and that is reported already
-        if name in FUNCTIONS:
+        if name in self.terms:
+            self.error(
+                span,
+                "bad-term",
+                f"'{name}' is a term, which `combine` weighs and nothing else reads",
+                hint="write `let` in place of `term`",
+            )
+        elif name in FUNCTIONS or name in WHOLE_ARRAYS:
             self.error(
                 span, "unknown-name", f"'{name}' is a function: it needs arguments in parentheses"
             )
@@ -117,7 +126,6 @@ def open_scope(
             elif dim.size < 1:
                 scope.error(dim.span, "dim-clash", f"a dim of size {dim.size} holds nothing")
         _check_size(scope, entry)
-    scope.lost.update(term.name.id for term in spec.terms)  # refused, and that is said once
     for parameter in spec.params:
         declare(parameter.name, "param")
     for definition in spec.definitions:
@@ -125,6 +133,9 @@ def open_scope(
             scope.truths.append(definition)
         elif declare(definition.name, definition.kind):
             scope.definitions[definition.name.id] = definition
+    for term in spec.terms:
+        if declare(term.name, "term"):
+            scope.terms[term.name.id] = term
     for name, span in scope.dims.items():
         if name in declared:
             scope.error(span, "duplicate", f"'{name}' is the name of a dim and of something else")
@@ -211,7 +222,8 @@ def free_names(node: object, bound: set[str]) -> Iterator[str]:
             parts = [node.filter, node.body] + ([node.at] if isinstance(node, sx.Order) else [])
             for place, part in enumerate(parts):
                 if part is not None:
-                    yield from free_names(part, bound if place == 2 else inner)
+                    outside = place == 2 and node.op not in CENTRES
+                    yield from free_names(part, bound if outside else inner)
         case sx.Call():
             for arg in (*node.args, *(value for _, value in node.kwargs)):
                 yield from free_names(arg, bound)

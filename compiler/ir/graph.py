@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import networkx as nx
 from networkx import DiGraph
@@ -11,6 +12,9 @@ from networkx import DiGraph
 from lossc.compiler.ir.factory import NodeFactory
 from lossc.compiler.ir.node import Index, Node
 from lossc.grammar import syntax
+
+if TYPE_CHECKING:
+    from lossc.compiler.front.term_calls import TermCall
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Graph:
         truth: Ideal scores by input name, each an array node, where the spec gives them.
         params: Parameter values in force.
         make: The factory that all nodes come from.
+        calls: Terms that other specs compute.
     """
 
     spec: syntax.Spec
@@ -32,6 +37,7 @@ class Graph:
     truth: Mapping[str, Node]
     params: Mapping[str, int | float | str]
     make: NodeFactory
+    calls: tuple[TermCall, ...] = ()
 
     def with_root(self, root: Node) -> Graph:
         return replace(self, root=root)

@@ -74,6 +74,18 @@ def _text(node: Node) -> tuple[str, int]:
             return f"rank[{_letters(node)}{where}] {_inside(body, 7)} at {_inside(at, 9)}", 7
         case "times_log":
             return f"{_inside(args[0], 7)} * log({text(args[1])})", 7
+        case "expected":
+            weighed = f"{_inside(args[0], 7)} at {_inside(args[1], 9)}"
+            return (
+                f"{'softargmax' if node.attr('softmax') else 'moment'}[{_letters(node)}] {weighed}",
+                7,
+            )
+        case "balance":
+            sizes = " + ".join(f"abs({text(arg)})" for arg in args)
+            sizes = f"({sizes}) / {len(args)}" if len(args) > 1 else sizes
+            return f"1 / detach(mean[{_letters(node)}] {sizes})", 7
+        case "combine" | "loss_of":
+            return str(node.attr("written")), 10
         case "first_occurrence":
             return f"first({text(args[0])}, {text(args[1])})", 10
         case op if op in _SYMBOLS:

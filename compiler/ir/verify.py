@@ -49,7 +49,8 @@ ELEMENTWISE = frozenset(
     ]
 )
 STRUCTURAL = frozenset({"define", "at", "winner", "binary", "first_occurrence"})
-OPERATIONS = LEAVES | ELEMENTWISE | STRUCTURAL | REDUCTIONS | ORDERS | DISCRETE_COMPARISONS
+WHOLE = frozenset({"expected", "balance", "loss_of", "combine"})
+OPERATIONS = LEAVES | ELEMENTWISE | STRUCTURAL | WHOLE | REDUCTIONS | ORDERS | DISCRETE_COMPARISONS
 
 RELAXED = OPERATIONS | RELAXED_LEAVES | {"risen", "capped", "between"}
 

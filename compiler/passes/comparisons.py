@@ -21,6 +21,7 @@ _NO_GRADIENT = DISCRETE_COMPARISONS | {
     "ceil",
     "round",
     "floordiv",
+    "balance",
 }
 
 

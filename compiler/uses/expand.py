@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lossc import specs
+from lossc.compiler.front.functions import FUNCTIONS, WHOLE_ARRAYS
 from lossc.compiler.uses.merge import Merged, declared, dims, place
 from lossc.compiler.uses.rename import free, size
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import Diagnostic, SpecError, closest, one_of
 from lossc.grammar.folders import Folders, find_in, search_path, specs_in
 from lossc.grammar.format import to_dsl
-from lossc.grammar.load import load_used
+from lossc.grammar.load import load, load_used
 from lossc.grammar.words import MAX_CHARACTERS, MAX_TOKENS
 
 MOST_USES = 64  # `use` statements, those of used specs included
@@ -26,18 +27,28 @@ LARGEST = 5_000  # constructs of a spec with all that it uses; those of bundled 
 Identity = tuple[Path, str]
 
 
-def expand(spec: sx.Spec, folders: Folders = ()) -> sx.Spec:
+def expand(
+    spec: sx.Spec, folders: Folders = (), called: Mapping[str, str] | None = None
+) -> sx.Spec:
     """A spec with everything that it uses merged in, so that it stands alone.
 
     Names are looked up in the folders, in those of the variable ``LOSSC_SPECS``, and in the bundled
-    library; what a bundled spec uses is bundled.
+    library; what a bundled spec uses is bundled. So are the specs that terms call, which stay
+    apart: each is the ``called`` of its term.
+
+    Args:
+        spec: As it is written.
+        folders: Where names are looked up first.
+        called: Texts of specs that terms call, by name, where no file is asked for them.
 
     Raises:
         SpecError: A spec that is not found, is wrong, uses itself, or does not fit; all findings.
     """
-    if not spec.uses:
+    if not spec.uses and not any(_calls(term) for term in spec.terms):
         return spec
-    whole = _Expansion(search_path(folders)).expand(spec, [_identity(spec)])
+    whole = _Expansion(search_path(folders), called or {}).expand(spec, [_identity(spec)])
+    if not spec.uses:
+        return whole
     text = to_dsl(whole)
     # its text is kept in generated modules and pickles, and must be readable again
     if len(text) > MAX_CHARACTERS or len(re.findall(r"\w+|[^\w\s]", text)) > MAX_TOKENS:
@@ -51,7 +62,7 @@ def find_spec(name: sx.Name, user: sx.Spec, folders: Folders = ()) -> sx.Spec:
     Raises:
         SpecError: It is not found, or is wrong.
     """
-    return _Expansion(search_path(folders))._used(sx.Use(name, None, name.span), user, [])
+    return _Expansion(search_path(folders), {})._used(sx.Use(name, None, name.span), user, [])
 
 
 def origins(spec: sx.Spec) -> dict[str, list[str]]:
@@ -67,6 +78,7 @@ def origins(spec: sx.Spec) -> dict[str, list[str]]:
 @dataclass
 class _Expansion:
     folders: tuple[Path, ...]
+    called: Mapping[str, str]
     done: dict[Identity, sx.Spec] = field(default_factory=dict)
     uses: int = 0
 
@@ -83,10 +95,38 @@ class _Expansion:
                 break
         if merged.errors:
             raise SpecError(_once(merged.errors))
-        result = merged.result()
-        if size(result) > LARGEST:
+        result = merged.result() if spec.uses else spec
+        result = self._with_called(result, spec, chain)
+        if spec.uses and size(result) > LARGEST:
             raise SpecError(_too_large(spec.uses[-1]))
         return result
+
+    def _with_called(self, whole: sx.Spec, user: sx.Spec, chain: list[Identity]) -> sx.Spec:
+        """The spec with the specs that its terms call beside them."""
+        terms: list[sx.Term] = []
+        errors: list[Diagnostic] = []
+        for term in whole.terms:
+            call = _calls(term)
+            if call is not None and term.called is None:
+                self.uses += 1
+                use = sx.Use(call.name, None, call.span)
+                try:
+                    self._check_limits(use, chain)
+                    term = replace(term, called=self._found(use, user, chain))
+                except SpecError as error:
+                    errors += error.diagnostics
+            terms.append(term)
+        if errors:
+            raise SpecError(_once(errors))
+        return replace(whole, terms=tuple(terms))
+
+    def _found(self, use: sx.Use, user: sx.Spec, chain: list[Identity]) -> sx.Spec:
+        """The spec that a term calls: of a known text, or of a file."""
+        path = called_path([name for _, name in chain[1:]], use.name.id)
+        if path not in self.called:
+            return self._used(use, user, chain)
+        spec = load(self.called[path])
+        return self.expand(spec, [*chain, _identity(spec)])
 
     def _used(self, use: sx.Use, user: sx.Spec, chain: list[Identity]) -> sx.Spec:
         """The used spec, expanded; the same object wherever it is used."""
@@ -104,7 +144,7 @@ class _Expansion:
             message = f"'{path[0]}' uses itself: {' -> '.join([*path, path[0]])}"
             raise SpecError(Diagnostic(use.span, "bad-use", message))
         if identity not in self.done:
-            whole = self.expand(used, [*chain, identity]) if used.uses else used
+            whole = self.expand(used, [*chain, identity])
             if errors := _unknown(whole):
                 raise SpecError(errors)
             self.done[identity] = whole
@@ -145,6 +185,30 @@ class _Expansion:
             message = f"an alias has at most {LONGEST_ALIAS} characters"
         if message is not None:
             raise SpecError(Diagnostic(use.span, "too-large", message))
+
+
+def called_path(callers: Sequence[str], name: str) -> str:
+    """What tells a called spec from others of its name: ``outer/inner``."""
+    return "/".join([*callers, name])
+
+
+def called_texts(spec: sx.Spec, callers: Sequence[str] = ()) -> dict[str, str]:
+    """The texts of all specs that the terms of an expanded spec call, and those call, by path."""
+    found: dict[str, str] = {}
+    for term in spec.terms:
+        if term.called is not None:
+            name = term.body.name.id if isinstance(term.body, sx.Call) else term.called.name.id
+            found[called_path(callers, name)] = to_dsl(term.called)
+            found |= called_texts(term.called, [*callers, term.called.name.id])
+    return found
+
+
+def _calls(term: sx.Term) -> sx.Call | None:
+    """The call of another spec that a term is."""
+    body = term.body
+    if isinstance(body, sx.Call) and body.name.id not in (*FUNCTIONS, *WHOLE_ARRAYS):
+        return body
+    return None
 
 
 def _at(use: sx.Use, file: Path, found: Diagnostic) -> Diagnostic:

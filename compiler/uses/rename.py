@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from lossc.grammar import syntax as sx
 from lossc.grammar.source import Span
+from lossc.grammar.words import CENTRES
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ def free(node: object, bound: frozenset[str] = frozenset()) -> Iterator[sx.Name]
         return
     inner = bound | {binder.name.id for binder in _binders(node)}
     for name, part in _parts(node):
-        here = inner if _binders(node) and name in _INSIDE else bound
+        here = inner if _binders(node) and name in _inside_of(node) else bound
         for piece in _pieces(part):
             yield from free(piece.range if isinstance(piece, sx.Binder) else piece, here)
 
@@ -39,7 +40,10 @@ def size(node: object) -> int:
     return 1 + sum(size(piece) for _, part in _parts(node) for piece in _pieces(part))
 
 
-_INSIDE = ("filter", "body")  # where the indices of a reduction or a definition are bound
+def _inside_of(node: object) -> tuple[str, ...]:
+    """The fields of a reduction or a definition in which its indices are bound."""
+    weighed = isinstance(node, sx.Order) and node.op in CENTRES
+    return ("filter", "body", "at") if weighed else ("filter", "body")
 
 
 def _parts(node: object) -> Iterator[tuple[str, object]]:
@@ -55,6 +59,7 @@ def _fields(kind: type) -> tuple[str, ...]:
     if kind not in _known:
         # the name of a function is none of the spec, and that of an index is bound, not used
         without = {"span", "name"} if kind in (sx.Call, sx.Definition, sx.Binder) else {"span"}
+        without |= {"called"} if kind is sx.Term else set()  # another spec, with its own names
         listed = fields(kind) if is_dataclass(kind) else ()
         _known[kind] = tuple(field.name for field in listed if field.name not in without)
     return _known[kind]
@@ -81,8 +86,9 @@ def _walk(node: Any, names: Mapping[str, str], new: frozenset[str]) -> Any:
         return node
     binders = _binders(node)
     inner = _inside(node, binders, names, new) if binders else names
+    within = _inside_of(node)
     changed = {
-        name: _walk(part, inner if name in _INSIDE else names, new) for name, part in _parts(node)
+        name: _walk(part, inner if name in within else names, new) for name, part in _parts(node)
     }
     if binders:
         changed["binders"] = tuple(

@@ -51,9 +51,7 @@ def test_bundled_specs_take_what_the_library_names(name: str) -> None:
     inputs = [entry.name.id for entry in written.inputs]
     assert [entry.name.id for entry in bundled.inputs][: len(inputs)] == inputs
     assert {param.name.id for param in written.params} <= {p.name.id for p in bundled.params}
-    # terms are not compiled yet, so that combined ones are written out
-    kinds = {"combine": "loss"}
-    assert bundled.goal.kind == kinds.get(written.goal.kind, written.goal.kind)
+    assert bundled.goal.kind == written.goal.kind
 
 
 @pytest.mark.parametrize(

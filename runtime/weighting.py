@@ -10,11 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lossc.runtime.checks import check_number
-from lossc.runtime.weighting_gradients import (
-    mean_over_processes,
-    term_gradient_norms,
-    wide_dtype,
-)
+from lossc.runtime.weighting_gradients import mean_over_processes, wide_dtype
 
 
 class TermWeighting(nn.Module):
@@ -92,18 +88,6 @@ class TermWeighting(nn.Module):
     def penalty(self, told: Tensor) -> Tensor | float:
         """What is added to the weighted sum."""
         return 0.0
-
-    def norms(self, values: Tensor, shared: Sequence[Tensor] | None) -> Tensor:
-        """The norm of each term's gradient: ``[t]``, the same on all processes.
-
-        Raises:
-            ValueError: There is nothing to measure it at.
-        """
-        if shared is None:
-            raise ValueError(
-                "shared: expected tensors that require a gradient, to measure those of the terms at"
-            )
-        return term_gradient_norms(values, shared, self.gathered).to(self.weights.dtype)
 
     def adopt(self, values: Tensor) -> None:
         """Brings the state to the device of the values, and to their precision if it is higher."""

@@ -22,7 +22,8 @@ def scaled_norm(rows: Tensor) -> Tensor:
     largest = rows.abs().amax(1, keepdim=True)
     # 0 and infinity are norms already, and stay what they are
     unit = torch.where((largest > 0) & largest.isfinite(), largest, 1)
-    return torch.linalg.vector_norm(rows / unit, dim=1) * unit[:, 0]
+    norms: Tensor = torch.linalg.vector_norm(rows / unit, dim=1) * unit[:, 0]
+    return norms
 
 
 def mean_over_processes(tensor: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ def term_gradients(values: Tensor, at: Tensor) -> Tensor:
     return rows
 
 
-def term_gradient_norms(values: Tensor, shared: Sequence[Tensor], gathered: bool) -> Tensor:
+def term_gradient_norms(values: Tensor, shared: Sequence[Tensor] | None, gathered: bool) -> Tensor:
     r"""Euclidean norm of each term's gradient at the shared tensors, over all processes.
 
     What is measured is the gradient of the mean of the processes' losses, which is what
@@ -65,7 +66,12 @@ def term_gradient_norms(values: Tensor, shared: Sequence[Tensor], gathered: bool
 
     Returns:
         ``[t]``, without gradient, in float32 at the least; the same on all processes.
+
+    Raises:
+        ValueError: There is nothing to measure at.
     """
+    if not shared:
+        raise ValueError("shared: expected tensors at which to measure the gradients of the terms")
     norms = []
     for at in shared:
         rows = term_gradients(values, at)
@@ -75,8 +81,6 @@ def term_gradient_norms(values: Tensor, shared: Sequence[Tensor], gathered: bool
         if world_size() > 1 and not gathered and not isinstance(at, nn.Parameter):
             found = scaled_norm(gather_equal(found).T / world_size())
         norms.append(found)
-    if not norms:
-        raise ValueError("shared: expected one tensor at least to measure gradients at")
     return scaled_norm(torch.stack([found.to(norms[0].device) for found in norms], 1))
 
 

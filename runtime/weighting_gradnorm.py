@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lossc.runtime.checks import check_number
 from lossc.runtime.weighting import ErrorWeighting
+from lossc.runtime.weighting_gradients import term_gradient_norms
 
 
 class GradNormWeighting(ErrorWeighting):
@@ -66,7 +67,7 @@ class GradNormWeighting(ErrorWeighting):
         ratios = self.ratios(self.errors(told))
         mean_ratio = ratios.mean()
         rates = torch.where(mean_ratio > 0, ratios / mean_ratio, 1)
-        sizes = weights * self.norms(values, shared)
+        sizes = weights * term_gradient_norms(values, shared, self.gathered).to(weights.dtype)
         mean = sizes.mean()
         steps = (sizes - mean * rates**self.alpha).sign() * sizes / mean
         tiny = torch.finfo(weights.dtype).tiny

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lossc.runtime.weighting import TermWeighting
+from lossc.runtime.weighting_gradients import term_gradient_norms
 
 
 class BlockNormalizedWeighting(TermWeighting):
@@ -33,7 +34,7 @@ class BlockNormalizedWeighting(TermWeighting):
 
     def observe(self, told: Tensor, values: Tensor, shared: Sequence[Tensor] | None) -> Tensor:
         """The weights of this step."""
-        norms = self.norms(values, shared)
+        norms = term_gradient_norms(values, shared, self.gathered)
         usable = (norms > 0) & norms.isfinite()
         inverse = (1 / norms).clamp(max=torch.finfo(norms.dtype).max)
         return torch.where(usable, inverse, 0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from lossc.models.data.mocap import JOINTS
 from lossc.models.data.pose3d import pose3d
 from lossc.models.heatmaps import containing_cell, heatmaps_2d, heatmaps_3d
-from lossc.models.networks.two_stage import TwoStage, maps
+from lossc.models.networks.two_stage import TwoStage, maps, warm_start
 from lossc.models.pose3d_metrics import mpjpe_argmax, mpjpe_integral, read_joints
 from lossc.models.recipe import Optimiser, Quick, Recipe, Schedule
 
@@ -26,15 +27,20 @@ class Network:
         depth: Cells of the 3D maps along depth.
         width: Channels.
         init_std: Of the last layer. ``None``: the memo's for the depth.
+        start: Weights of another depth to begin with, a file that a run left (``network.pt``).
     """
 
     depth: int = DEPTH
     width: int = 32
     init_std: float | None = None
+    start: str | None = None
 
     def __call__(self) -> nn.Module:
         """``uint8[n, 3, 64, 64] -> [n, 17 (1 + depth), 16, 16]``."""
-        return TwoStage(len(JOINTS), self.depth, self.width, levels=2, init_std=self.init_std)
+        network = TwoStage(len(JOINTS), self.depth, self.width, levels=2, init_std=self.init_std)
+        if self.start is not None:
+            warm_start(network, torch.load(self.start, map_location="cpu", weights_only=True))
+        return network
 
 
 def inputs(output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -97,11 +103,12 @@ RECIPE = Recipe(
 )
 
 
-def at_depth(depth: int, init_std: float | None = None) -> Recipe:
+def at_depth(depth: int, init_std: float | None = None, start: str | None = None) -> Recipe:
     """The task with 3D maps of another depth.
 
     Args:
         depth: Cells along depth, at least 1; the memo has 1, 2, 4, ..., 64.
         init_std: Of the last layer's fresh weights. ``None``: the memo's for the depth.
+        start: Weights of another depth to begin with, a file that a run left (``network.pt``).
     """
-    return replace(RECIPE, network=Network(depth, init_std=init_std))
+    return replace(RECIPE, network=Network(depth, init_std=init_std, start=start))

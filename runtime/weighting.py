@@ -38,8 +38,8 @@ class TermWeighting(nn.Module):
     def forward(self, values: Tensor, shared: Sequence[Tensor] | None = None) -> Tensor:
         """The weighted sum: ``[t] -> []``, in float32 at the least.
 
-        In training mode, with gradients enabled, the state goes on by one step, and all processes
-        must take part.
+        In training mode, with values that have a gradient, the state goes on by one step, and all
+        processes must take part. Any other call changes nothing.
 
         Args:
             values: Of the terms.
@@ -53,7 +53,7 @@ class TermWeighting(nn.Module):
             raise ValueError(
                 f"values: expected {self.count} terms{called}, got the shape {list(values.shape)}"
             )
-        if self.training and torch.is_grad_enabled():
+        if self.training and torch.is_grad_enabled() and values.requires_grad:
             self.adopt(values)
             with torch.no_grad():
                 told = self.averaged(values)

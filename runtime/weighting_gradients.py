@@ -41,13 +41,12 @@ def term_gradients(values: Tensor, at: Tensor) -> Tensor:
     Zeros where a term does not depend on it.
     """
     rows = at.new_zeros((len(values), at.numel()), dtype=wide_dtype(at.dtype))
-    if values.requires_grad:
-        with torch.enable_grad():  # without it, a part of the values has no graph
-            parts = values.unbind()
-        for row, value in zip(rows, parts, strict=True):
-            (found,) = torch.autograd.grad(value, at, retain_graph=True, allow_unused=True)
-            if found is not None:
-                row.copy_(found.flatten())
+    with torch.enable_grad():  # without it, a part of the values has no graph
+        parts = values.unbind()
+    for row, value in zip(rows, parts, strict=True):
+        (found,) = torch.autograd.grad(value, at, retain_graph=True, allow_unused=True)
+        if found is not None:
+            row.copy_(found.flatten())
     return rows
 
 

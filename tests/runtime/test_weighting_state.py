@@ -128,8 +128,9 @@ def test_evaluation_changes_nothing_and_goes_on_with_the_weights(name):
     assert torch.equal(weighting(values, (features,)), first)
     assert torch.equal(weighting(values), first)
     weighting(tensor([INF, -5.0, NAN]))
-    assert unchanged(weighting, before)
     weighting.train()
+    weighting(values.detach())  # nothing to train with
+    assert unchanged(weighting, before)
     if name in ("constant", "block_normalized", "uncertainty"):
         return
     weighting(values, (features,))
@@ -238,9 +239,6 @@ def test_a_term_without_gradient_has_the_normalised_weight_0():
     assert weighting.weights.tolist() == [1, 0, 0.5]
     infinite = torch.stack([point[0] * INF, point[1] * INF, point[2] * INF])
     assert weighting(infinite, (point,)).isnan()
-    assert weighting.weights.tolist() == [0, 0, 0]
-    constant = torch.ones(3, dtype=torch.float64)
-    assert weighting(constant, (point,)) == 0
     assert weighting.weights.tolist() == [0, 0, 0]
 
 

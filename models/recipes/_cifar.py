@@ -80,7 +80,7 @@ def cifar_recipe(
         source=source,
         data=CifarData(distribution, validation),
         network=network,
-        provides={"scores": "real[n, p]", "logit": "real[n, k]", "label": "int[n] in p"},
+        provides={"scores": "real[n, p]", "label": "int[n] in p", "logit": "real[n, k]"},
         inputs=inputs,
         optimiser=Optimiser("sgd", learning_rate=0.1, momentum=0.9, weight_decay=1e-4),
         schedule=Schedule(milestones=milestones, factor=0.1),

@@ -37,7 +37,7 @@ RECIPE = Recipe(
     source="UniLoss section 4.4 in small: the data of scikit-learn, a network of our own.",
     data=digits,
     network=network,
-    provides={"scores": "real[n, p]", "logit": "real[n, k]", "label": "int[n] in p"},
+    provides={"scores": "real[n, p]", "label": "int[n] in p", "logit": "real[n, k]"},
     inputs=inputs,
     optimiser=Optimiser("sgd", learning_rate=0.15, momentum=0.9),
     schedule=Schedule(milestones=(30,), factor=0.1),

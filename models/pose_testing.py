@@ -112,7 +112,7 @@ def found_by(
     network.eval()
     maps = (
         averaged_maps(network, images, scales, mirrored, activation)
-        for images in split.features.split(BATCH)
+        for images in torch.split(split.features, BATCH)
     )
     found = torch.cat([places(part) for part in maps])
     network.train(training)
@@ -135,7 +135,8 @@ def counted_double(
     training = network.training
     network.eval()
     total = DoubleCounting(0, 0, 0)
-    for index in torch.arange(len(split), device=split.features.device).split(BATCH):
+    everything = torch.arange(len(split), device=split.features.device)
+    for index in torch.split(everything, BATCH):
         part = split.take(index)
         maps = averaged_maps(network, part.features, activation=activation)
         width = maps.shape[-1]

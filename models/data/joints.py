@@ -62,7 +62,7 @@ def segment(joint: Tensor, known: Tensor, one: int, other: int) -> Tensor:
     Returns:
         ``[n]``, in the joints' unit.
     """
-    length = torch.linalg.vector_norm(joint[:, one] - joint[:, other], dim=-1)
+    length: Tensor = torch.linalg.vector_norm(joint[:, one] - joint[:, other], dim=-1)
     return length * (known[:, one] & known[:, other])
 
 

@@ -120,7 +120,8 @@ def _release(path: Path) -> Iterator[Person]:
 def _from_rect(image: str, rect: Any) -> Person | None:
     """A person, if it has joints, a place and a scale; MATLAB leaves out what it does not have."""
     points = _several(getattr(getattr(rect, "annopoints", None), "point", None))
-    place, scale = getattr(rect, "objpos", None), getattr(rect, "scale", None)
+    place: Any = getattr(rect, "objpos", None)
+    scale: Any = getattr(rect, "scale", None)
     if not points or not hasattr(place, "x") or np.size(scale) != 1:
         return None
     values = np.zeros((len(JOINTS), 3), dtype=np.float32)

@@ -164,7 +164,7 @@ def in_our_order(
     """
     joint = np.zeros((len(JOINTS), 2), dtype=np.float32)
     known = np.zeros(len(JOINTS), dtype=np.bool_)
-    finite = np.isfinite(values).all(axis=1)
+    finite = np.asarray(np.isfinite(values).all(axis=1))
     joint[list(order)] = np.where(finite[:, None], values[:, :2], 0)
     known[list(order)] = finite & (values[:, 2] > 0)
     return joint, known

@@ -75,7 +75,7 @@ def figures(count: int, seed: int, side: int = SIDE) -> Split:
     generator = torch.Generator().manual_seed(seed)
     drawn, joint = _scene(count, side, generator)
     ground = _ground(count, side, generator)
-    parts = zip(ground.split(CHUNK), _chunks(drawn), strict=True)
+    parts = zip(torch.split(ground, CHUNK), _chunks(drawn), strict=True)
     images = torch.cat([_paint(canvas, capsules) for canvas, capsules in parts])
     joint = (joint + 0.5) / side
     visible = ((joint >= 0) & (joint <= 1)).all(dim=-1)
@@ -92,7 +92,7 @@ def _scene(count: int, side: int, generator: torch.Generator) -> tuple[Capsules,
 
     people: Bodies = bodies(count * PEOPLE, generator)
     scale = side * uniform(0.2, 0.27, count, 1) * uniform(0.85, 1.15, count, PEOPLE)
-    middle = people.joint.unflatten(0, (count, PEOPLE))[..., :2]
+    middle = people.joint.view(count, PEOPLE, -1, 3)[..., :2]
     middle = (middle.amax(dim=2) + middle.amin(dim=2)) / 2 * scale[..., None]
     beside = torch.tensor([0.0, -1.0, 1.0]) * uniform(0.3, 0.6, count, PEOPLE)
     place = side * torch.stack([0.5 + beside, torch.full_like(beside, 0.5)], dim=-1)
@@ -101,11 +101,11 @@ def _scene(count: int, side: int, generator: torch.Generator) -> tuple[Capsules,
     layer = torch.tensor([0.0, 10.0, 10.0]) * uniform(-1.0, 1.0, count, PEOPLE).sign()
 
     def flat(points: Tensor) -> Tensor:
-        of = points.unflatten(0, (count, PEOPLE))[..., :2]
+        of = points.view(count, PEOPLE, -1, 3)[..., :2]
         return of * scale[..., None, None] + place[:, :, None]
 
-    z = (people.start + people.end)[..., 2].unflatten(0, (count, PEOPLE)) / 2
-    radius = people.radius.unflatten(0, (count, PEOPLE)) * scale[..., None]
+    z = (people.start + people.end)[..., 2].view(count, PEOPLE, -1) / 2
+    radius = people.radius.reshape(count, PEOPLE, -1) * scale[..., None]
     radius = torch.where(shown[..., None], radius, torch.full_like(radius, -2.0))
     start = uniform(0, side, count, STRAYS, 2)
     strays = Capsules(
@@ -135,7 +135,9 @@ def _ground(count: int, side: int, generator: torch.Generator) -> Tensor:
 
 def _chunks(drawn: Capsules) -> list[Capsules]:
     columns = (drawn.start, drawn.end, drawn.radius, drawn.colour, drawn.depth)
-    return [Capsules(*parts) for parts in zip(*(c.split(CHUNK) for c in columns), strict=True)]
+    return [
+        Capsules(*parts) for parts in zip(*(torch.split(c, CHUNK) for c in columns), strict=True)
+    ]
 
 
 def _paint(canvas: Tensor, drawn: Capsules) -> Tensor:

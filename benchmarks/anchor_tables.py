@@ -84,10 +84,11 @@ def jobs(recipe: Recipe, place: Place) -> Iterator[Job]:
     """All runs of a task; those at a loss's best rate once it is known."""
     for loss in LOSSES[recipe.name]:
         yield from (job_of(recipe, loss, rate, TUNED, place) for rate in RATES)
-    for loss in LOSSES[recipe.name]:
-        rate = best_rate(recipe, loss, place)
-        if rate is not None:
-            yield from (job_of(recipe, loss, rate, seed, place) for seed in SEEDS)
+    for seed in SEEDS:
+        for loss in LOSSES[recipe.name]:
+            rate = best_rate(recipe, loss, place)
+            assert rate is not None
+            yield job_of(recipe, loss, rate, seed, place)
 
 
 def job_of(recipe: Recipe, loss: str, rate: float, seed: int, place: Place) -> Job:

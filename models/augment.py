@@ -24,14 +24,15 @@ def crop_and_flip(batch: Split, generator: torch.Generator) -> Split:
     count = len(images)
     down, right = torch.randint(2 * PADDING + 1, (2, count), generator=generator)
     mirrored = torch.randint(2, (count,), generator=generator).bool()
-    return Split(moved(images, down, right, mirrored), batch.targets)
+    drawn = (part.to(images.device) for part in (down, right, mirrored))
+    return Split(moved(images, *drawn), batch.targets)
 
 
 def moved(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor) -> Tensor:
     """The windows of images that are padded by 4 pixels of 0 on each side.
 
     Args:
-        images: ``[n, c, h, w]``.
+        images: ``[n, c, h, w]``, on one device with the others.
         down: The window's first row in the padded image, 0 to 8: ``int64[n]``.
         right: Its first column: ``int64[n]``.
         mirrored: Where left and right change places in the window: ``bool[n]``.
@@ -42,10 +43,10 @@ def moved(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor) -> Tens
     count, _, height, width = images.shape
     device = images.device
     padded = functional.pad(images, (PADDING,) * 4)
-    rows = down[:, None] + torch.arange(height)
-    columns = torch.arange(width).expand(count, width)
+    rows = down[:, None] + torch.arange(height, device=device)
+    columns = torch.arange(width, device=device).expand(count, width)
     columns = torch.where(mirrored[:, None], width - 1 - columns, columns) + right[:, None]
     # one number a pixel says where it comes from, the same in all channels
     source = (rows * padded.shape[-1])[:, :, None] + columns[:, None, :]
-    source = source.to(device).reshape(count, 1, -1).expand(-1, images.shape[1], -1)
+    source = source.reshape(count, 1, -1).expand(-1, images.shape[1], -1)
     return padded.flatten(2).gather(2, source).view(images.shape)

@@ -22,7 +22,8 @@ Losses = Annotated[
     typer.Option(
         "--loss",
         metavar="SPEC",
-        help="A spec, or the baseline cross_entropy or bce; may be repeated. [the task's own]",
+        help="A spec, or a baseline: cross_entropy, class_bce, bce; may be repeated. "
+        "[the task's own]",
     ),
 ]
 Seeds = Annotated[int, typer.Option(min=1, metavar="K", help="Runs of each loss.")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,19 +35,28 @@ def mean_over_processes(tensor: Tensor) -> Tensor:
     return total
 
 
-def term_gradients(values: Tensor, at: Tensor) -> Tensor:
-    """The gradient of each term at a tensor: ``[t], [...] -> [t, n]``, in float32 at the least.
+def term_gradients(values: Tensor, shared: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """The gradients of each term at all tensors, one term after the other.
 
-    Zeros where a term does not depend on it.
+    They are zeros where a term does not depend on a tensor, and of float32 at the least.
+
+    Raises:
+        ValueError: No term depends on any of the tensors.
     """
-    rows = at.new_zeros((len(values), at.numel()), dtype=wide_dtype(at.dtype))
+    depends = False
     with torch.enable_grad():  # without it, a part of the values has no graph
         parts = values.unbind()
-    for row, value in zip(rows, parts, strict=True):
-        (found,) = torch.autograd.grad(value, at, retain_graph=True, allow_unused=True)
-        if found is not None:
-            row.copy_(found.flatten())
-    return rows
+    for value in parts:
+        slopes = torch.autograd.grad(value, shared, retain_graph=True, allow_unused=True)
+        depends = depends or any(slope is not None for slope in slopes)
+        yield [
+            torch.zeros_like(at, dtype=wide_dtype(at.dtype))
+            if slope is None
+            else slope.to(wide_dtype(at.dtype))
+            for at, slope in zip(shared, slopes, strict=True)
+        ]
+    if not depends:
+        raise ValueError("shared: no term depends on these tensors, so none has a gradient there")
 
 
 def term_gradient_norms(values: Tensor, shared: Sequence[Tensor] | None, gathered: bool) -> Tensor:
@@ -71,16 +80,22 @@ def term_gradient_norms(values: Tensor, shared: Sequence[Tensor] | None, gathere
     """
     if not shared:
         raise ValueError("shared: expected tensors at which to measure the gradients of the terms")
-    norms = []
-    for at in shared:
-        rows = term_gradients(values, at)
-        if isinstance(at, nn.Parameter):
-            rows = mean_over_processes(rows)
-        found = scaled_norm(rows)
-        if world_size() > 1 and not gathered and not isinstance(at, nn.Parameter):
-            found = scaled_norm(gather_equal(found).T / world_size())
-        norms.append(found)
-    return scaled_norm(torch.stack([found.to(norms[0].device) for found in norms], 1))
+    wide = wide_dtype(values.dtype)
+    same = [isinstance(at, nn.Parameter) for at in shared]
+    rows = []
+    for slopes in term_gradients(values, shared):
+        whole = [
+            mean_over_processes(slope) if everywhere else slope
+            for slope, everywhere in zip(slopes, same, strict=True)
+        ]
+        found = [scaled_norm(slope.reshape(1, -1)).to(values.device, wide) for slope in whole]
+        rows.append(torch.cat(found))
+    norms = torch.stack(rows)
+    if world_size() > 1 and not gathered and not all(same):
+        parts = gather_equal(norms.flatten()) / world_size()
+        joined = scaled_norm(parts.T).reshape(norms.shape)
+        norms = torch.where(torch.tensor(same, device=norms.device), norms, joined)
+    return scaled_norm(norms)
 
 
 def term_gradient_sizes(values: Tensor, shared: Sequence[Tensor]) -> Tensor:
@@ -93,5 +108,8 @@ def term_gradient_sizes(values: Tensor, shared: Sequence[Tensor]) -> Tensor:
     Returns:
         Of this process's batch, without gradient; 0 at a tensor without elements.
     """
-    sizes = [term_gradients(values, at).abs().sum(1) / max(at.numel(), 1) for at in shared]
-    return torch.stack([found.to(values.device) for found in sizes], 1)
+    rows = [
+        torch.stack([slope.abs().sum().to(values.device) / max(slope.numel(), 1) for slope in term])
+        for term in term_gradients(values, shared)
+    ]
+    return torch.stack(rows)

@@ -9,8 +9,8 @@ Every class has the same face:
   are measured (``None``: nothing can be measured, as under ``no_grad``). The result is a scalar,
   whose gradient is the weighted sum of the gradients of the terms.
 - ``weights``: ``[t]``, detached: those of the last call in training mode.
-- In ``eval()``, under ``no_grad`` and with values that have no gradient nothing changes: the weights
-  are those that training has led to.
+- In ``eval()``, under ``no_grad`` and with values that have no gradient nothing changes: the
+  weights are those that training has led to.
 
 Those with ``told_epochs`` have ``set_epoch(epoch)`` as well, which the loss passes on.
 """

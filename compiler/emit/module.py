@@ -77,7 +77,7 @@ def write_module(
 
 def _imports(text: str) -> list[str]:
     standard = ["import math"] if re.search(r"\bmath\.", text) else []
-    abstract = [name for name in ("Callable", "Sequence") if f"{name}[" in text]
+    abstract = [name for name in ("Callable", "Iterator", "Sequence") if f"{name}[" in text]
     if abstract:
         standard.append(f"from collections.abc import {', '.join(abstract)}")
     # as a type, and not the first word of a line of a docstring

@@ -107,7 +107,9 @@ class Combination:
             "self.reported.add(values, weights)",
             "return self.defined(total)" if self.plan.undefined else "return total",
         ]
-        lines = [*head, *indented(body, 4)]
+        # compiled, it would measure at copies of the inputs, on which no term depends
+        apart = ["@torch.compiler.disable  # type: ignore[untyped-decorator]"]
+        lines = [*(apart if self._needs_gradients else []), *head, *indented(body, 4)]
         arguments = ["self", *signature.typed()]
         head = definition("def terms", arguments, " -> dict[str, Tensor]:", 0)
         told = [

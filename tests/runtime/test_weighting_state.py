@@ -61,6 +61,8 @@ def test_the_table_says_what_the_class_takes(name):
     if entry.needs_gradients:
         with pytest.raises(ValueError, match="shared: expected tensors at which to measure"):
             weighting(values)
+        with pytest.raises(ValueError, match="no term depends on these tensors"):
+            weighting(values, (torch.ones(2, requires_grad=True),))
     else:
         assert weighting(values).shape == ()
     with pytest.raises(ValueError, match=r"expected 3 terms, got the shape \[2\]"):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     StageGraph: TypeAlias = nx.DiGraph[Any]
 
-STAGES = ("score", "comparison", "binary", "metric")
+STAGES = ("score", "comparison", "binary", "metric", "term", "loss")
 
 # Light fills behind black text, in the order of the stages.
 _FILLS = {
@@ -25,6 +25,8 @@ _FILLS = {
     "comparison": "#e6e0f3",
     "binary": "#fde8cf",
     "metric": "#dff0d8",
+    "term": "#fde8cf",
+    "loss": "#dff0d8",
     "": "#eeeeee",
 }
 _EDGE = "#667085"

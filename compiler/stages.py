@@ -38,6 +38,7 @@ class Stages:
         plan = self.plan
         listed = [self._score(entry) for entry in plan.graph.spec.inputs if entry.kind.live]
         if not plan.is_metric:
+            listed += [self._term(name, node) for name, node in terms_of(plan.graph.root)]
             expression, where = text(plan.graph.root), self._where(plan.root)
             return [*listed, self._row("loss", "loss", expression, where=where)]
         listed += [self._comparison(n, row) for n, row in enumerate(plan.families, start=1)]
@@ -48,6 +49,10 @@ class Stages:
         where = self._where(plan.graph.root)
         listed.append(self._row("metric", plan.graph.goal, text(plan.root), where=where))
         return listed
+
+    def _term(self, name: str, node: Node) -> Row:
+        """A term, or a pair of `adaptive`, before it is weighed."""
+        return self._row("term", name, text(node.args[0]), where=self._where(node))
 
     def _comparison(self, number: int, row: RowFamily) -> Row:
         family = row.family
@@ -225,13 +230,37 @@ def definitions(root: Node) -> list[tuple[str, Node]]:
     return [(f"{n.name}[{_letters(n.bound)}]" if n.bound else n.name, n) for n in found]
 
 
+def terms_of(root: Node) -> list[tuple[str, Node]]:
+    """The terms of a loss that has any, in the order of `combine`."""
+    if root.op != "combine":
+        return []
+    names = root.attr("names")
+    assert isinstance(names, tuple)
+    return list(zip(names, root.args, strict=False))
+
+
 def stage_graph(stages: Stages) -> DiGraph[str]:
     """The stages as a graph of a few nodes that a person can read."""
     plan, rows = stages.plan, stages.rows()
-    nodes = {row["name"]: {"label": shown(row), "stage": row["stage"]} for row in rows}
+    # a pair of `adaptive` is called as its prediction is
+    nodes = {
+        f"term {row['name']}" if row["stage"] == "term" else row["name"]: {
+            "label": shown(row),
+            "stage": row["stage"],
+        }
+        for row in rows
+    }
     if not plan.is_metric:
-        live = [entry.name.id for entry in plan.graph.spec.inputs if entry.kind.live]
-        return labelled(nodes, [(name, "loss") for name in live])
+        found = terms_of(plan.graph.root)
+        found = [(f"term {name}", node) for name, node in found]
+        into = found or [("loss", plan.graph.root)]
+        reached = [
+            (used.name, name)
+            for name, node in into
+            for used in topological([node])
+            if used.op == "input" and used.live
+        ]
+        return labelled(nodes, [*reached, *((name, "loss") for name, _ in found)])
     edges: list[tuple[str, str]] = []
     binary_names = [row["name"] for row in rows if row["stage"] == "binary"]
     for number, (family, binary) in enumerate(zip(plan.families, binary_names, strict=True), 1):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lossc.compiler.front.term_calls import within
 from lossc.compiler.schedule_numbers import whole_number
 from lossc.compiler.uses.expand import expand, find_spec
 from lossc.grammar import syntax as sx
@@ -167,7 +168,7 @@ def _fits(
     if own.ignore is not None and theirs.ignore is None:
         return None
     bounds = theirs.range
-    if bounds is not None and (own.range is None or not _within(own.range, bounds)):
+    if bounds is not None and (own.range is None or not within(own.range, bounds)):
         return None
     pairs = [(a.size, b.size) for a, b in zip(theirs.dims, own.dims, strict=True)]
     if theirs.below is not None:
@@ -182,17 +183,6 @@ def _fits(
         elif bound.setdefault(their_size, own_size) != own_size:
             return None
     return bound
-
-
-def _within(inner: sx.Range, outer: sx.Range) -> bool:
-    """Whether every number of one interval is in another."""
-    low = inner.low > outer.low or (
-        inner.low == outer.low and (outer.closed_low or not inner.closed_low)
-    )
-    high = inner.high < outer.high or (
-        inner.high == outer.high and (outer.closed_high or not inner.closed_high)
-    )
-    return low and high
 
 
 def _shown(spec: sx.Spec) -> str:

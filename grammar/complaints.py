@@ -204,7 +204,7 @@ def _habit(fault: Fault) -> Diagnostic | None:
     elif token.type == "NOT" and "LPAR" in accepts:
         hint = "put `not ...` in brackets here"
     elif token.type in ("MUL", "CIRCUMFLEX") and "PLUS" in accepts:
-        hint = "a `sort`, `rank` or `cumsum` ends a product: put it in round brackets"
+        hint = "put what stands behind `at`, or all from `sort` on, in round brackets"
     elif token.type == "ELSE":
         hint = "put `... else ...` in round brackets here"
     if hint is None and token.type == "NAME":

@@ -68,4 +68,6 @@ class Integrals(Building):
         whole = make.reduce("logsumexp", bound, body, where, span)
         share = make("exp", make.arithmetic("sub", body, whole, span), kind="real", span=span)
         weighed = make.arithmetic("mul", share, position, span)
-        return self.filtered("sum", bound, weighed, where, span)
+        moments = self.filtered("sum", bound, weighed, where, span)
+        # the shares sum to 1, and to 0 where the filter leaves nothing: then there is no mean
+        return make.arithmetic("div", moments, self.filtered("sum", bound, share, where, span))

@@ -363,8 +363,8 @@ class Pairs(Building):
         assert isinstance(leading, Node)
         first = self.constants.value(leading)
         usual = 1 if len(pair.axes) == 2 else 2
-        count = usual if first == 0 and "leading" not in dict(call.kwargs) else first
-        if len(pair.left) > 1 or count not in range(len(pair.axes)):
+        count = first if "leading" in dict(call.kwargs) else usual
+        if len(pair.left) > 1 or count is None or count not in range(len(pair.axes)):
             message = f"{call.name.id}() compares maps: dims behind those that number them"
             expected = f"`leading` from 0 to {len(pair.axes) - 1}: dims that number the maps"
             self.scope.error(span, "wrong-kind", message, expected=expected)
@@ -404,5 +404,5 @@ class Pairs(Building):
 
 
 def _dims(array: Array) -> str:
-    listed = [str(extent) for extent in array.extents]
+    listed = [str(extent.size if extent.low == 0 else extent) for extent in array.extents]
     return ", ".join([*listed, str(len(array.parts))] if array.is_point else listed)

@@ -12,6 +12,8 @@ from lossc.compiler.ir.node import Extent, Node
 from lossc.compiler.passes.comparisons import has_gradient
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import closest, one_of
+from lossc.grammar.format_expression import expression
+from lossc.grammar.layout import render
 from lossc.grammar.source import Span
 
 _KINDS = {"real": ("real", "int", "bool"), "int": ("int",), "bool": ("bool", "int")}
@@ -84,7 +86,7 @@ class TermCalls(Building):
             name=term.name.id,
             counts=tuple(0 if each is None else len(each.parts) for each in arguments),
             kinds=tuple(entry.kind.type for entry in spec.inputs),
-            written=" ".join(call.span.text.split()),
+            written=render(expression(call), None),
             kind="real",
             live=any(has_gradient(part) for each in found for part in each.parts),
             decided=False,
@@ -157,8 +159,8 @@ class TermCalls(Building):
                 hint="detach it: `let fixed[i] = detach(name[i])`",
             )
         elif len(kind.dims) != len(argument.extents):
-            count = len(argument.extents)
-            message = f"{name} has {len(kind.dims)} dims, and this has {count}"
+            wanted, count = len(kind.dims), len(argument.extents)
+            message = f"{name} has {wanted} dim{'s' * (wanted != 1)}, and this has {count}"
             self.scope.error(argument.span, "bad-term", message, expected=f"`{_written(kind)}`")
         else:
             pairs = list(zip((dim.size for dim in kind.dims), argument.extents, strict=True))

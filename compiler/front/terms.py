@@ -16,6 +16,8 @@ from lossc.compiler.ir.node import Node
 from lossc.compiler.passes.comparisons import has_gradient
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import closest, one_of
+from lossc.grammar.format_expression import expression
+from lossc.grammar.layout import render
 from lossc.grammar.source import Span
 
 MOST_TERMS = 64
@@ -120,7 +122,7 @@ class Terms(TermCalls, Building):
             *weights,
             names=tuple(names),
             groups=tuple(groups),
-            written=" ".join(goal.body.span.text.split()),
+            written=render(expression(goal.body), None),
             kind="real",
             span=goal.span,
         )
@@ -169,8 +171,8 @@ class Terms(TermCalls, Building):
         known = name.id in self.scope.names()
         message = f"'{name.id}' is no term" if known else f"unknown term '{name.id}'"
         hint = closest(name.id, terms)
-        if known and not hint:
-            hint = f"`term other = {name.id}` makes one of a number"
+        if name.id in self.scope.definitions and not hint:
+            hint = f"`term` in place of `let` makes one of '{name.id}', if it is a number"
         expected = one_of(terms) if terms else "a name that a `term` statement defines"
         self.scope.error(name.span, "bad-term", message, expected=expected, hint=hint)
 

@@ -40,6 +40,15 @@ class Merged:
 
     def add(self, use: sx.Use, used: sx.Spec) -> None:
         """Takes in a spec that uses nothing any more."""
+        called = next((term for term in used.terms if term.called is not None), None)
+        if called is not None:
+            message = (
+                f"term '{called.name.id}' of '{use.name.id}' is another spec, "
+                "which `use` does not bring in"
+            )
+            hint = f"call it: `term name = {use.name.id}(...)`"
+            self.errors.append(Diagnostic(use.span, "bad-use", message, hint=hint))
+            return
         used = part_of(used, use)
         before = len(self.errors)
         for entry in used.inputs:

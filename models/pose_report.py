@@ -24,6 +24,7 @@ from lossc.models.data.joints import GROUPS
 from lossc.models.data.split import Split
 from lossc.models.errors import TaskError
 from lossc.models.pose_metrics import guess, mean_places, shares_found
+from lossc.models.pose_picture import save_predictions
 from lossc.models.pose_testing import (
     SIX_SCALES,
     Activation,
@@ -46,12 +47,13 @@ TESTS: dict[str, dict[str, Any]] = {
 LOGITS = ("anchor_pose", "bce", "focal")  # losses whose maps are logits
 
 
-def report(run: Path, data: Path | None = None) -> dict[str, Any]:
+def report(run: Path, data: Path | None = None, picture: Path | None = None) -> dict[str, Any]:
     """The figures of one finished run on its test split.
 
     Args:
         run: The folder of the run, ``runs/TASK/LOSS/SEED``.
         data: The folder of the data, as it was trained on.
+        picture: Where to draw the skeletons that were found in the first test images (PNG).
 
     Returns:
         ``task``, ``loss``; ``tests``: by test, by metric, by group of joints; ``double``: the
@@ -71,10 +73,12 @@ def report(run: Path, data: Path | None = None) -> dict[str, Any]:
     splits = recipe.data(data)
     test = splits.test.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     network = network.to(test.features.device)
-    tests = {
-        name: _shares(found_by(network, test, activation=activation, **options))
-        for name, options in TESTS.items()
-    }
+    tests = {}
+    for name, options in TESTS.items():
+        found = found_by(network, test, activation=activation, **options)
+        tests[name] = _shares(found)
+    if picture is not None:
+        save_predictions(test.features, found, picture)
     tests["the middle"] = _shares(guess(test.targets))
     tests["the mean pose"] = _shares(guess(test.targets, _mean_pose(splits.train, test)))
     double = counted_double(network, test, activation)
@@ -157,10 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lossc.models.pose_report", description=__doc__)
     parser.add_argument("run", type=Path, help="runs/TASK/LOSS/SEED")
     parser.add_argument("--data", type=Path, help="the folder of the data")
+    parser.add_argument("--picture", type=Path, help="draw what was found into this PNG file")
     parser.add_argument("--json", action="store_true", help="print the figures for programs")
     options = parser.parse_args(arguments)
     try:
-        figures = report(options.run, options.data)
+        figures = report(options.run, options.data, options.picture)
     except (LosscError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -126,6 +126,8 @@ def _from_rect(image: str, rect: Any) -> Person | None:
         return None
     values = np.zeros((len(JOINTS), 3), dtype=np.float32)
     for point in points:
+        if not 0 <= int(point.id) < len(JOINTS):
+            raise ValueError(f"{image} has a joint {point.id}")
         values[int(point.id)] = (float(point.x) - 1, float(point.y) - 1, 1)  # MATLAB counts from 1
     head = HEAD * hypot(float(rect.x2) - float(rect.x1), float(rect.y2) - float(rect.y1))
     return _person(image, values, (float(place.x) - 1, float(place.y) - 1), float(scale), head)

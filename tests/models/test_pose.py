@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import lossc
 from lossc.models import pose_report
@@ -437,7 +438,10 @@ def test_a_report_of_a_run(make_job, monkeypatch, capsys, tmp_path):
     targets = recipe.data(None).test.targets
     assert figures["tests"]["the middle"]["PCKh@0.5"]["mean"] == pytest.approx(pckh(guess(targets)))
     assert figures["double"]["maps"] == int(targets["visible"].sum())
-    assert pose_report.main([str(job.folder)]) == 0
+    picture = tmp_path / "found.png"
+    assert pose_report.main([str(job.folder), "--picture", str(picture)]) == 0
+    with Image.open(picture) as image:
+        assert image.size == (1320, 440)  # two rows of six
     text = capsys.readouterr().out
     assert "six scales, mirrored" in text
     assert "double counting" in text

@@ -384,6 +384,16 @@ def test_damaged_annotations_of_mpii(tmp_path: Path, text, expected):
         LOAD(tmp_path)
 
 
+def test_a_joint_that_mpii_does_not_have(tmp_path: Path):
+    rect = rect_of(someone(0, 16))
+    rect["annopoints"]["point"]["id"][0, 3] = -1
+    image = {"image": struct(name="1.jpg"), "annorect": cell_of_structs([rect])}
+    release = {"annolist": cell_of_structs([image]), "img_train": np.ones((1, 1), np.uint8)}
+    savemat(tmp_path / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": release})
+    with pytest.raises(DataError, match=r"RELEASE is not MPII's: 1\.jpg has a joint -1"):
+        LOAD(tmp_path)
+
+
 def test_a_release_of_something_else(tmp_path: Path):
     savemat(tmp_path / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": {"version": "12"}})
     with pytest.raises(DataError, match=r"RELEASE is not MPII's"):

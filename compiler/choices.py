@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,13 @@ class Step:
         reaches: Whether a relaxed binary can equal its bit at scores that are not far apart.
         powers: The function of ``lossc.runtime.exponentials`` that gives it as a sum of
             exponentials; empty where it is none.
+        compact: Whether it is constant beyond one temperature, where its slope is 0.
     """
 
     function: str
     reaches: bool = False
     powers: str = ""
+    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Interpolation:
         random: Whether it draws random numbers.
         needs_best: Whether it pulls towards the best configuration, which must be known then.
         why_no_reach: Why it refuses a step that reaches 0 or 1; empty where it does not.
+        usual: What the options of the step are with it, where nobody says.
     """
 
     run_time: tuple[str, ...] = ()
@@ -60,6 +63,7 @@ class Interpolation:
     random: bool = False
     needs_best: bool = False
     why_no_reach: str = ""
+    usual: Mapping[str, int | float | str] = field(default_factory=dict)
 
 
 STEPS: Mapping[str, Step] = {
@@ -67,11 +71,16 @@ STEPS: Mapping[str, Step] = {
     "laplace": Step("laplace_step", powers="laplace_powers"),
     "arctan": Step("arctan_step"),
     "algebraic": Step("algebraic_step"),
-    "smoothstep": Step("smoothstep_step", reaches=True),
-    "hard_sigmoid": Step("hard_sigmoid_step", reaches=True),
+    "smoothstep": Step("smoothstep_step", reaches=True, compact=True),
+    "hard_sigmoid": Step("hard_sigmoid_step", reaches=True, compact=True),
     "straight_through": Step("straight_through_step", reaches=True, powers="sigmoid_powers"),
 }
 STEP_OPTIONS = ("temperature", "squash")
+DEFAULT_STEP = "sigmoid"
+#: What trained best on most metrics; those that it does not suit name another in their spec.
+DEFAULT_INTERPOLATION = "substitute"
+#: In place of the default where binaries cannot be relaxed inside the metric.
+UNRELAXED_INTERPOLATION = "idw"
 
 INTERPOLATIONS: Mapping[str, Interpolation] = {
     "idw": Interpolation(
@@ -81,7 +90,10 @@ INTERPOLATIONS: Mapping[str, Interpolation] = {
         needs_best=True,
         why_no_reach="the relaxed binaries could equal a configuration, where the gradient is 0",
     ),
-    "substitute": Interpolation(compile_time=("tnorm",)),
+    "substitute": Interpolation(
+        compile_time=("tnorm",),
+        usual={"temperature": 0.1, "squash": "sigmoid", "max_spread": 4.0},
+    ),
     "multilinear": Interpolation(("samples",), random=True),
     "bound": Interpolation(),
     "perturbed": Interpolation(("samples", "noise"), random=True),
@@ -104,10 +116,31 @@ COMPILE_TIME: Mapping[str, Choice] = {
     "inconsistent": Choice("extend", ("extend", "published")),
     "best": Choice("first", ("first", "sampled")),
     "flips": Choice("bit", ("bit", "row", "column", "share")),
-    "tnorm": Choice("product", ("godel", "product", "lukasiewicz")),
+    "tnorm": Choice("godel", ("godel", "product", "lukasiewicz")),
     "transform": Choice("none", ("none", "log")),
     "gather": Choice("none", ("none", "batch")),
     "memory": Choice("none", ("none", "queue")),
     "size": Choice(1024, low=1, closed=True, whole=True),
 }
 ALL_OPTIONS: Mapping[str, Choice] = {**OPTIONS, **COMPILE_TIME}
+
+
+def usual_options(
+    step: str, interpolation: str, follows: bool = False
+) -> dict[str, int | float | str]:
+    """All options where nobody says anything of them.
+
+    They follow from what trained best (``docs/results.md``): a low temperature between bounded
+    scores, which must not spread too far then. A step that is constant beyond one temperature
+    keeps the temperature 1, at which no bounded scores are beyond it. A temperature that follows
+    the scores needs no bounds, which would take the slope from scores that are far apart.
+
+    Args:
+        step: The step's name.
+        interpolation: The interpolation's.
+        follows: Whether the temperature follows the scores.
+    """
+    usual = {} if follows else dict(INTERPOLATIONS[interpolation].usual)
+    if STEPS[step].compact:
+        usual.pop("temperature", None)
+    return {name: usual.get(name, choice.default) for name, choice in ALL_OPTIONS.items()}

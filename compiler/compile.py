@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lossc.compiler.build import build, read_and_build
+from lossc.compiler.choices import UNRELAXED_INTERPOLATION
 from lossc.compiler.emit.generated import GeneratedMetric
 from lossc.compiler.emit.memory import arguments_of, loss_class
 from lossc.compiler.emit.module import ModuleText, write_module
@@ -356,10 +357,18 @@ def compile_spec(
         )
         for call in graph.calls
     }
+    if schedules is not None:
+        graph, surrogate = settled(graph, surrogate, schedules, values)
+    try:
+        compiled = _tried(graph, surrogate, options, parts)
+    except SpecError as error:
+        if surrogate.named or {found.rule for found in error.diagnostics} != {"no-relaxation"}:
+            raise
+        # nobody asked for the interpolation that refuses this metric
+        named = cast("dict[str, Any]", {**options, "interpolation": UNRELAXED_INTERPOLATION})
+        return compile_spec(spec, **named, folders=folders)
     if schedules is None:
-        return _tried(graph, surrogate, options, parts)
-    graph, surrogate = settled(graph, surrogate, schedules, values)
-    compiled = _tried(graph, surrogate, options, parts)
+        return compiled
     compiled.loss(**first_values(schedules))  # ideal scores must be that with these as well
     return compiled.scheduled(schedules)
 
@@ -378,9 +387,10 @@ def _tried(
         needs_best = surrogate.method.needs_best
         plan = make_plan(graph, published_consistency=published, needs_best=needs_best)
         compiled = CompiledLoss(graph, plan, surrogate, options)
-        if graph.truth and needs_best and not plan.uses_truth:
+        if graph.truth and not plan.uses_truth:
             # it is not needed, but a wrong one is an error all the same
-            compiled.replanned(replace(plan, uses_truth=True)).check(QUICK // 2, patient=False)
+            told = plan if needs_best else make_plan(graph, needs_best=True)
+            compiled.replanned(replace(told, uses_truth=True)).check(QUICK // 2, patient=False)
         return keeps_its_promises(tried_on_data(compiled))
     except SpecError as error:
         rules = {found.rule for found in error.diagnostics}

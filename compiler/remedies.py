@@ -10,7 +10,7 @@ from lossc.compiler.audit_rows import Auditor, Row
 from lossc.compiler.compile import CompiledLoss, compile_spec
 from lossc.grammar.errors import SpecError
 
-TNORMS = ("product", "godel", "lukasiewicz")
+TNORMS = ("godel", "product", "lukasiewicz")
 
 
 @dataclass(frozen=True)

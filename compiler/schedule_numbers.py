@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
-from lossc.compiler.choices import OPTIONS, Choice
+from lossc.compiler.choices import OPTIONS, Choice, usual_options
 from lossc.compiler.front.params import inside, show_range
 from lossc.compiler.schedules import EXAMPLES, NumberSchedule
 from lossc.compiler.surrogate import SurrogatePlan
@@ -42,6 +42,11 @@ class Scheduled:
             numeric = [n for n in surrogate.run_time if n in OPTIONS and not OPTIONS[n].choices]
             self.options = {n: OPTIONS[n] for n in numeric if n not in self.params}
             self.values |= {name: surrogate.options[name] for name in self.options}
+        if surrogate is not None and self.follows_scores and "temperature" not in set_by_caller:
+            # that of the spec: a schedule takes its place, as any choice of the caller does
+            usual = usual_options(surrogate.step, surrogate.interpolation)
+            self.options["temperature"] = OPTIONS["temperature"]
+            self.values["temperature"] = usual["temperature"]
 
     def read(self, option: sx.Option) -> NumberSchedule | Diagnostic:
         """A schedule of a number, whose names were checked."""

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from lossc.compiler.choices import (
     ALL_OPTIONS,
+    DEFAULT_INTERPOLATION,
+    DEFAULT_STEP,
     INTERPOLATIONS,
     STEP_OPTIONS,
     STEPS,
     Interpolation,
     Step,
+    usual_options,
 )
 from lossc.compiler.front.params import plain
 from lossc.compiler.surrogate_options import Given, apply_option, option_of, refusals
@@ -21,12 +24,16 @@ from lossc.grammar.errors import Diagnostic, SpecError
 
 @dataclass(frozen=True)
 class SurrogatePlan:
-    """A step relaxation and an interpolation with all their options."""
+    """A step relaxation and an interpolation with all their options.
+
+    ``named`` says whether spec or caller chose the interpolation.
+    """
 
     step: str
     interpolation: str
     options: Mapping[str, int | float | str]
     seed: int
+    named: bool = True
 
     @property
     def relaxation(self) -> Step:
@@ -112,15 +119,13 @@ def plan_surrogate(
         ValueError: The seed is not a whole number.
     """
     seed = seed_number(seed)
-    values: dict[str, int | float | str] = {
-        name: choice.default for name, choice in ALL_OPTIONS.items()
-    }
-    names = {"step": "sigmoid", "interpolation": "idw"}
+    given_values: dict[str, int | float | str] = {}
+    names = {"step": DEFAULT_STEP, "interpolation": DEFAULT_INTERPOLATION}
     errors: list[Diagnostic] = []
     said: dict[str, sx.Option] = {}
     for surrogate in spec.surrogates:
         said[surrogate.slot.id] = surrogate.option
-        apply_option(surrogate.slot.id, surrogate.option, names, values, errors)
+        apply_option(surrogate.slot.id, surrogate.option, names, given_values, errors)
     for slot, given in (
         ("step", step),
         ("interpolation", interpolation),
@@ -131,12 +136,16 @@ def plan_surrogate(
     ):
         if given is not None:
             said[slot] = option_of(slot, given)
-            apply_option(slot, said[slot], names, values, errors)
+            apply_option(slot, said[slot], names, given_values, errors)
+    follows = given_values.get("temperature") == "auto"
+    values = {**usual_options(names["step"], names["interpolation"], follows), **given_values}
     if not errors:
         errors += refusals(names, said, values)
     if errors:
         raise SpecError(errors)
-    return SurrogatePlan(names["step"], names["interpolation"], values, seed)
+    return SurrogatePlan(
+        names["step"], names["interpolation"], values, seed, named="interpolation" in said
+    )
 
 
 def seed_number(seed: object) -> int:

@@ -146,7 +146,7 @@ def test_compile_warns_of_what_would_not_start_to_learn():
     result = run("compile", "accuracy", *dead)
     assert result.exit_code == 0
     assert result.stderr.startswith("accuracy: warning L040 [dead-gradient]")
-    assert "hint: try --interpolation 'substitute(tnorm=product)'" in result.stderr
+    assert "hint: try --interpolation 'substitute(tnorm=godel)'" in result.stderr
     assert run("compile", "accuracy").stderr == ""
 
 

@@ -170,7 +170,8 @@ def test_distance_zero_is_the_surrogate_at_its_own_scores(accuracy):
 @pytest.mark.parametrize("flips", ["bit", "row", "share"])
 def test_anchors_that_are_kept_are_those_of_the_loss(flips):
     """At the scores where they are drawn, the plain reference is what the loss computes."""
-    drawn = compile_spec("accuracy", interpolation=f"idw(bits=drawn, flips={flips})")
+    step, interpolation = "sigmoid(temperature=1)", f"idw(bits=drawn, flips={flips})"
+    drawn = compile_spec("accuracy", step=step, interpolation=interpolation)
     (own, *_), _ = contenders(lambda *_: drawn)
     batch = Drawer(drawn).batch(16, torch.Generator().manual_seed(0))
     value = KeptAnchors.of([own]).at(batch)

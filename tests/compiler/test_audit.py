@@ -15,6 +15,7 @@ from lossc.compiler.compile import CompiledLoss, compile_spec
 from lossc.compiler.realistic import Drawer
 from lossc.compiler.validate import PLACES
 from lossc.grammar.error_codes import RULES
+from tests.surrogates import IDW, PLAIN
 
 SIZES = (16, 64)
 LUKASIEWICZ = "substitute(tnorm=lukasiewicz)"
@@ -37,13 +38,13 @@ def drawn(compiled: CompiledLoss, size: int, seed: int = 0):
 
 
 def test_labels_are_below_the_number_of_classes():
-    draw = drawn(compile_spec("top_k_accuracy"), 64)
+    draw = drawn(compile_spec("top_k_accuracy", **IDW), 64)
     assert draw.free["scores"].shape == (64, 10)
     assert set(draw.fixed["label"].tolist()) == set(range(10))
 
 
 def test_few_flags_are_true_and_optional_inputs_are_left_out():
-    compiled = compile_spec("average_precision")
+    compiled = compile_spec("average_precision", **IDW)
     draw = drawn(compiled, 256)
     assert draw.fixed["relevant"].double().mean().item() == pytest.approx(0.2, abs=0.1)
     score, relevant, group = draw.arguments(draw.free)
@@ -52,7 +53,7 @@ def test_few_flags_are_true_and_optional_inputs_are_left_out():
 
 
 def test_places_lie_in_the_map_and_lengths_in_their_range():
-    draw = drawn(compile_spec("pckh"), 4)
+    draw = drawn(compile_spec("pckh", **IDW), 4)
     n, k, h, w = draw.free["heatmap"].shape
     joint = draw.fixed["joint"]
     assert joint.shape == (n, k, 2)
@@ -64,14 +65,14 @@ def test_places_lie_in_the_map_and_lengths_in_their_range():
 def test_scores_stay_in_their_range():
     goal = "evaluate mean[i | y[i]] [q[i] > 0.5] else 0"
     text = f"spec t\ninput q: real[n] in [0, 1]\ninput y: bool[n]\n{goal}"
-    draw = drawn(compile_spec(text), 16)
+    draw = drawn(compile_spec(text, **IDW), 16)
     q = draw.arguments(draw.scaled(100.0))[0]
     assert q is not None
     assert ((q > 0) & (q < 1)).all()
 
 
 def test_batches_are_bounded_by_their_comparisons():
-    drawer = Drawer(compile_spec("mean_iou").plan, 2**14)
+    drawer = Drawer(compile_spec("mean_iou", **IDW).plan, 2**14)
     sizes = drawer.sizes(16)
     assert sizes["n"] * sizes["h"] * sizes["w"] * sizes["p"] ** 2 <= drawer.places(sizes) <= 2**14
     assert sizes["h"] == 4  # sides are halved before the batch is
@@ -79,7 +80,7 @@ def test_batches_are_bounded_by_their_comparisons():
 
 def test_other_scores_show_the_best_and_the_worst_metric():
     for name in ("accuracy", "pckh", "auroc", "mean_iou"):
-        compiled = compile_spec(name)
+        compiled = compile_spec(name, **IDW)
         draw = drawn(compiled, 16)
         others = draw.others(torch.Generator().manual_seed(0), 1)
         found = [float(compiled.metric(*draw.arguments(other))) for other in others]
@@ -90,7 +91,7 @@ def test_other_scores_show_the_best_and_the_worst_metric():
 
 
 def test_figures_are_those_of_a_recomputation():
-    compiled = compile_spec("accuracy", interpolation="substitute")
+    compiled = compile_spec("accuracy", interpolation="substitute(tnorm=product)", **PLAIN)
     auditor = Auditor(compiled, Drawer(compiled.plan, PLACES), (16,), 1, 0)
     row = auditor.row(16, 1.0)
 
@@ -126,13 +127,13 @@ def test_figures_are_those_of_a_recomputation():
 
 
 def test_the_share_of_zero_entries_is_that_of_the_hardest_rivals():
-    compiled = compile_spec("accuracy", interpolation="substitute(tnorm=godel)")
+    compiled = compile_spec("accuracy", interpolation="substitute(tnorm=godel)", **PLAIN)
     row = Auditor(compiled, Drawer(compiled.plan, PLACES), (16,), 4, 0).row(16, 1.0)
     assert row.zero == pytest.approx(0.8)  # of ten classes, the label and one rival have a gradient
 
 
 def test_a_metric_that_cannot_be_better_asks_nothing():
-    compiled = compile_spec("specificity")  # all scores are below the threshold
+    compiled = compile_spec("specificity", **IDW)  # all scores are below the threshold
     row = Auditor(compiled, Drawer(compiled.plan, PLACES), (16,), 4, 0).row(16, 0.0)
     assert row.batches == 4
     assert row.improvable == 0
@@ -158,7 +159,7 @@ def test_a_loss_has_no_gap():
 
 def test_batches_of_a_memory_do_not_mix():
     plain, queued = (
-        compile_spec("auroc", interpolation="substitute", memory=memory)
+        compile_spec("auroc", interpolation="substitute", memory=memory, **PLAIN)
         for memory in (None, "queue(size=64)")
     )
     draw = drawn(plain, 16)
@@ -209,7 +210,7 @@ def test_noise_that_is_too_little_is_dead_and_more_is_suggested():
 
 
 def test_saturated_binaries_leave_few_gradients():
-    compiled = compile_spec("accuracy", interpolation="substitute(tnorm=godel)")
+    compiled = compile_spec("accuracy", interpolation="substitute(tnorm=godel)", **PLAIN)
     found = audit(compiled, (64,), scales=(100.0,), batches=8, search=False)
     assert "L041" in codes(found)
 
@@ -222,7 +223,7 @@ def test_a_gradient_that_is_not_finite():
             made.forward = lambda *inputs: plain(*inputs) + (0 * plain(*inputs)).sqrt()
             return made
 
-    whole = compile_spec("auroc", interpolation="substitute")
+    whole = compile_spec("auroc", interpolation="substitute", **PLAIN)
     broken = Broken(whole.plan.graph, whole.plan, whole.surrogate, {})
     found = audit(broken, (16,), scales=(1.0,), batches=2, search=False)
     assert found.rows[0].nonfinite == 1
@@ -237,7 +238,7 @@ def test_a_gradient_that_points_the_wrong_way():
             made.forward = lambda *inputs: -plain(*inputs)
             return made
 
-    whole = compile_spec("auroc", interpolation="substitute")
+    whole = compile_spec("auroc", interpolation="substitute", **PLAIN)
     turned = Turned(whole.plan.graph, whole.plan, whole.surrogate, {})
     found = audit(turned, (64,), scales=(1.0,), batches=8, search=False)
     assert found.rows[0].worsened > 0.9
@@ -254,11 +255,11 @@ def test_hinges_far_from_the_metric_are_loose():
 
 
 @pytest.mark.parametrize("name", ["accuracy", "average_precision", "auroc", "ndcg", "pckh"])
-def test_the_defaults_are_sound_up_to_the_scale_of_the_temperature(name):
-    found = audit(compile_spec(name), scales=(0.0, 0.01, 1.0), batches=8, limit=2**14)
+def test_the_defaults_are_sound_at_every_scale(name):
+    found = audit(compile_spec(name), batches=8, limit=2**14)
     assert warnings(found) == []
     assert found.remedies == {}
-    assert len(found.rows) == 3 * len(found.dims)
+    assert len(found.rows) == 4 * len(found.dims)
 
 
 def test_a_temperature_that_follows_the_scores_is_sound_at_every_scale():
@@ -287,7 +288,7 @@ def test_as_json():
 
 
 def test_the_same_seed_gives_the_same_figures():
-    compiled = compile_spec("auroc")
+    compiled = compile_spec("auroc", **IDW)
     rows = [audit(compiled, (16,), batches=2, seed=seed, search=False).rows for seed in (0, 0, 1)]
     assert str(rows[0]) == str(rows[1])
     assert str(rows[0]) != str(rows[2])
@@ -295,7 +296,7 @@ def test_the_same_seed_gives_the_same_figures():
 
 def test_fixed_dims_that_are_too_large_are_not_audited():
     text = "spec t\ninput s: real[1024, 32, 32]\nevaluate mean[i, j, k] [s[i, j, k] > 0.5]"
-    compiled = compile_spec(text)
+    compiled = compile_spec(text, **IDW)
     assert quick_audit(compiled).rows == ()
 
 
@@ -312,13 +313,13 @@ def test_fixed_dims_that_are_too_large_are_not_audited():
     ],
 )
 def test_a_dead_start_is_told_with_a_remedy_that_is_alive(name, interpolation):
-    dead = compile_spec(name, interpolation=interpolation)
+    dead = compile_spec(name, **PLAIN, interpolation=interpolation)
     finding = dead_start(dead)
     assert finding is not None
     assert (finding.code, finding.rule) == ("L040", "dead-gradient")
     assert "this is gone" in finding.suggestion
     setting = finding.suggestion.split("'")[1]
-    assert dead_start(compile_spec(name, interpolation=setting)) is None
+    assert dead_start(compile_spec(name, **PLAIN, interpolation=setting)) is None
     # and that is so by autograd alone: all scores equal, no gradient
     draw = drawn(dead, 4 if name == "pckh" else 64)
     equal = {key: torch.zeros_like(value).float() for key, value in draw.free.items()}
@@ -336,10 +337,11 @@ def test_no_default_starts_dead(name):
 
 def test_corrections_of_what_is_worth_nothing_hold_back():
     # with nothing picked, each correction picks one item and leaves all others as they are
-    found = audit(compile_spec("precision"), (64,), (0.0, 0.01))
+    found = audit(compile_spec("precision", **IDW), (64,), (0.0, 0.01))
     assert "L043" in codes(found)
     assert "idw(nearby=0)" in found.remedies["gradient-does-not-help"].setting
-    cured = audit(compile_spec("precision", interpolation="idw(nearby=0)"), (64,), (0.0, 0.01))
+    nearby = {**IDW, "interpolation": "idw(nearby=0)"}
+    cured = audit(compile_spec("precision", **nearby), (64,), (0.0, 0.01))
     assert "L043" not in codes(cured)
     assert all(row.helped == 1 for row in cured.rows)
 

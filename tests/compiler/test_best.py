@@ -9,6 +9,7 @@ from lossc.compiler.compile import compile_spec
 from lossc.grammar.errors import SpecError
 from lossc.runtime.families import binaries_of
 from lossc.runtime.optima import draw_best
+from tests.surrogates import IDW
 
 CLASSES = "spec t\ninput scores: real[n, p]\ninput label: int[n] in p\n"
 DECODED = "decode predicted[i] = argmax[j] scores[i, j]\n"
@@ -29,7 +30,7 @@ ITEMS = "spec t\ninput score: real[n]\ninput target: target real[n]\n"
 )
 def test_sums_are_split_by_a_condition_that_decides_what_helps(metric):
     """One more above the threshold helps precision if it is relevant and hurts it if not."""
-    one = compile_spec(RANKING + f"evaluate {metric}")
+    one = compile_spec(RANKING + f"evaluate {metric}", **IDW)
     assert [row.family.direction for row in one.plan.families] == [1, 1]
     assert "sign propagation" in one.stages.best
     score, relevant = torch.tensor([2.0, -1.0, 3.0]), torch.tensor([True, True, False])
@@ -63,7 +64,7 @@ def test_sums_are_split_by_a_condition_that_decides_what_helps(metric):
     ],
 )  # fmt: skip
 def test_a_metric_suggests_its_own_ideal_scores(spec, ideal):
-    one = compile_spec(spec)
+    one = compile_spec(spec, **IDW)
     assert ideal in one.stages.best
     assert one.check(300).configurations > 0
 
@@ -74,7 +75,7 @@ def test_ideal_scores_that_are_beaten_are_told():
         "let m = count[i | score[i] > 0]\nevaluate (m - 1) * (n - m) / (1 + n)"
     )
     with pytest.raises(SpecError, match="L033"):
-        compile_spec(spec)
+        compile_spec(spec, **IDW)
 
 
 def test_a_wrong_truth_is_refused():
@@ -83,7 +84,7 @@ def test_a_wrong_truth_is_refused():
         " else 0", ") / (1 + count[i | predicted[i] == 0])"
     )
     with pytest.raises(SpecError, match="L035"):
-        compile_spec(wrong + "truth scores[i, j] = [j == 0]")
+        compile_spec(wrong + "truth scores[i, j] = [j == 0]", **IDW)
 
 
 def test_live_values_beside_the_decisions_are_those_of_the_ideal_scores():
@@ -91,7 +92,8 @@ def test_live_values_beside_the_decisions_are_those_of_the_ideal_scores():
     one = compile_spec(
         RANKING + "let m = count[i | relevant[i]]\n"
         "evaluate sort[i | relevant[i]] sigmoid(score[i]) at ((m + 1) // 2) else 0\n"
-        "truth score[i] = where(relevant[i], 30, -30)"
+        "truth score[i] = where(relevant[i], 30, -30)",
+        **IDW,
     )
     assert one.check(200).ok
 
@@ -167,7 +169,7 @@ def test_sampling_is_an_option_of_the_spec_too():
         "let place[i] = 1 + sum[j] [score[j] beats score[i]]\n"
         "evaluate mean[i | relevant[i]] [place[i] <= 3] else 0\nsurrogate best sampled"
     )
-    one = compile_spec(spec)
+    one = compile_spec(spec, **IDW)
     assert "best=sampled" in str(one.stages)
     score = torch.randn(9, requires_grad=True)
     one.loss()(score, torch.arange(9) % 2 == 0).backward()
@@ -188,14 +190,15 @@ def test_sampling_is_an_option_of_the_spec_too():
 )
 def test_a_best_that_is_undefined_on_most_batches_is_refused(metric):
     with pytest.raises(SpecError, match="undefined on most batches"):
-        compile_spec(RANKING + metric)
+        compile_spec(RANKING + metric, **IDW)
 
 
 def test_a_truth_that_is_not_needed_is_tried_all_the_same():
     with pytest.raises(SpecError, match="L035"):
         compile_spec(
             CLASSES + DECODED + "evaluate mean[i] [predicted[i] == label[i]] else 0\n"
-            "truth scores[i, j] = [j != label[i]]"
+            "truth scores[i, j] = [j != label[i]]",
+            **IDW,
         )
 
 
@@ -203,14 +206,16 @@ def test_a_large_batch_has_challengers_too():
     with pytest.raises(SpecError, match="L035") as caught:
         compile_spec(
             "spec t\ninput x: real[300, 300]\nlet m = sum[i, j] [x[i, j] > 0]\n"
-            "evaluate m - m^2 / 300\ntruth x[i, j] = 1"
+            "evaluate m - m^2 / 300\ntruth x[i, j] = 1",
+            **IDW,
         )
     assert len(str(caught.value)) < 5_000
 
 
 def test_ideal_scores_are_tried_with_the_params_of_a_loss():
     one = compile_spec(
-        RANKING + "param w = 1\nminimize mean[i] (w * abs([score[i] > 0] - [relevant[i]])) else 0"
+        RANKING + "param w = 1\nminimize mean[i] (w * abs([score[i] > 0] - [relevant[i]])) else 0",
+        **IDW,
     )
     assert one.loss(w=2).w == 2
     with pytest.raises(SpecError, match="L035"):

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from lossc.compiler.compile import CompiledLoss, compile_spec
+from tests.surrogates import IDW
 
 BATCHES = 203  # 29 of each kind
 TEXT = (Path(__file__).parent / "decisions.lossc").read_text(encoding="utf-8")
@@ -23,7 +24,7 @@ METRICS = [name for name, text in SPECS.items() if "\nloss " not in text]
 
 @functools.cache
 def compiled(name: str) -> CompiledLoss:
-    return compile_spec(SPECS[name])
+    return compile_spec(SPECS[name], **IDW)
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -11,6 +11,7 @@ from lossc.compiler.build import read_and_build
 from lossc.compiler.compile import CompiledLoss, compile_spec
 from lossc.compiler.plan import make_plan
 from lossc.compiler.surrogate import plan_surrogate
+from tests.surrogates import IDW
 
 BIPARTITE = "rows: positives against negatives, one count"
 
@@ -49,7 +50,7 @@ FORMS = {
 
 @pytest.mark.parametrize("name", FORMS)
 def test_form_and_cost(name):
-    stages = compile_spec(name).stages
+    stages = compile_spec(name, **IDW).stages
     assert (stages.shape.name, stages.shape.cost) == FORMS[name]
     assert stages.shape.kind == ("dense" if name == "kendall_tau" else "row-count")
     assert stages.as_dict()["cost"] == FORMS[name][1]
@@ -86,7 +87,7 @@ def test_a_loss_has_no_binaries_to_count():
 def both_forms(name):
     """A spec compiled to row counts, and with every binary kept by itself."""
     graph = read_and_build(name)
-    surrogate = plan_surrogate(graph.spec)
+    surrogate = plan_surrogate(graph.spec, **IDW)
     plans = make_plan(graph), make_plan(graph, dense=True)
     return [CompiledLoss(graph, plan, surrogate, {}) for plan in plans]
 
@@ -119,7 +120,7 @@ def test_both_forms_have_one_value_on_any_configuration(name):
 def test_both_forms_have_one_value_and_gradient(name):
     generator = torch.Generator().manual_seed(4)
     losses = [one.loss(bad=0) for one in both_forms(name)]
-    spec = compile_spec(name)
+    spec = compile_spec(name, **IDW)
     for kind in ("random", "tied", "random", "tied"):
         batch = make_batch(spec.spec, dict(spec.plan.graph.params), kind, generator)
         found = []
@@ -135,7 +136,7 @@ def test_both_forms_have_one_value_and_gradient(name):
 
 def test_pairs_that_are_read_both_ways_are_compared_once():
     """lo counts [s_j > s_i], hi counts not [s_i > s_j]: n (n - 1) comparisons, not twice that."""
-    one = compile_spec("ndcg")
+    one = compile_spec("ndcg", **IDW)
     (row,) = one.plan.families
     assert row.both_ways
     score, gain = torch.randn(7), torch.rand(7)
@@ -145,14 +146,14 @@ def test_pairs_that_are_read_both_ways_are_compared_once():
 
 def test_a_class_that_the_filter_fixes_is_read_from_the_label():
     """Recall of class c asks of items of class c only whether their label won."""
-    one = compile_spec("balanced_accuracy")
+    one = compile_spec("balanced_accuracy", **IDW)
     scores, label = torch.randn(6, 4), torch.randint(4, (6,))
     assert one.comparisons(scores, label).shape == (6 * 3,)
 
 
 def test_all_that_is_asked_of_one_argmax_shares_its_comparisons():
     """matthews_corrcoef asks whether the label won and who won: one family of all pairs."""
-    one = compile_spec("matthews_corrcoef")
+    one = compile_spec("matthews_corrcoef", **IDW)
     scores, label = torch.randn(6, 4), torch.randint(4, (6,))
     assert one.comparisons(scores, label).shape == (6 * 4 * 3 / 2,)
 
@@ -162,7 +163,8 @@ def test_a_sum_of_ratios_over_nothing_is_zero_in_both_ways():
         "spec t\ninput score: real[n]\ninput relevant: bool[n]\n"
         "let negatives = count[j | not relevant[j]]\n"
         "let share[i] = sum[j | not relevant[j]] [score[i] > score[j]] / negatives\n"
-        "evaluate mean[i | relevant[i]] share[i] else 0"
+        "evaluate mean[i | relevant[i]] share[i] else 0",
+        **IDW,
     )
     full = torch.tensor([1.0, 2.0]), torch.tensor([True, True])
     assert one.metric(*full) == one.refactored(*full) == 0

@@ -16,6 +16,7 @@ from lossc.grammar.errors import SpecError
 from lossc.grammar.format import to_dsl
 from lossc.grammar.load import load
 from tests.grammar.test_parser import LIBRARY
+from tests.surrogates import IDW
 
 SECONDS = 5.0  # generous: the machine may be busy
 BINARY = "spec t\ninput score: real[n]\ninput relevant: bool[n]\n"
@@ -28,7 +29,7 @@ RELEVANT = torch.tensor([True, False, True, False, True])
 
 def works(text: str, *inputs: torch.Tensor) -> torch.Tensor:
     """The metric of a spec whose loss has a finite gradient as well."""
-    one = compile_spec(text)
+    one = compile_spec(text, **IDW)
     ast.parse(one.source())
     live = [entry.kind.live for entry in one.spec.inputs]
     given = [
@@ -47,7 +48,7 @@ def refused(text: str, *rules: str) -> SpecError:
     """The located error of a spec that does not compile."""
     begin = time.perf_counter()
     with pytest.raises(SpecError) as caught:
-        compile_spec(text)
+        compile_spec(text, **IDW)
     assert time.perf_counter() - begin < SECONDS
     assert all(each.span is not None for each in caught.value.diagnostics)
     assert [each.rule for each in caught.value.diagnostics] == list(rules)
@@ -86,7 +87,7 @@ def test_any_name_that_the_language_allows_is_a_name(place):
 
 def test_inputs_that_are_words_of_python_are_passed_by_their_own_names():
     text = PLACES["input"].replace("NAME", "lambda")
-    one = compile_spec(text)
+    one = compile_spec(text, **IDW)
     assert one.metric(**{"lambda": SCORE, "relevant": RELEVANT}) == pytest.approx(2 / 3)
     assert one.loss()(lambda_=SCORE, relevant=RELEVANT).isfinite()
 
@@ -147,7 +148,7 @@ def test_no_text_of_a_spec_is_code(text):
     head = f'spec t # {text}\ndoc "{text}"\nsource "{text}"\nparam word = "{text}"\n'
     body = BINARY.removeprefix("spec t\n")
     same = f'evaluate mean[i | relevant[i] and word == "{text}"] [score[i] > 0] else 0\n'
-    one = compile_spec(head + body + same)
+    one = compile_spec(head + body + same, **IDW)
     assert one.metric(SCORE, RELEVANT) == pytest.approx(2 / 3)
     tree = ast.parse(one.source())
     assert "abort" not in {each.attr for each in ast.walk(tree) if isinstance(each, ast.Attribute)}
@@ -491,7 +492,7 @@ RANKED = {
 
 def agrees(text, brute_force, second):
     """Metric, refactored metric and a plain evaluation on 60 batches full of ties."""
-    one = compile_spec(text)
+    one = compile_spec(text, **IDW)
     generator = np.random.default_rng(0)
     for _ in range(60):
         n, p = int(generator.integers(1, 7)), int(generator.integers(1, 5))

@@ -16,6 +16,7 @@ from lossc.compiler.choices import STEPS
 from lossc.compiler.compile import compile_spec
 from lossc.grammar.errors import SpecError
 from lossc.grammar.load import load
+from tests.surrogates import PLAIN
 
 METRICS = [n for n in sorted(lossc.specs.names()) if build(load(n)).goal != "loss"]
 NORMS = ("godel", "product", "lukasiewicz")
@@ -33,7 +34,7 @@ PARAMS = {"k": 2, "max_fpr": 0.6, "fpr": 0.4, "fmr": 0.4}
 def compiled(name, interpolation):
     known = {entry.name.id for entry in load(name).params}
     params = {k: v for k, v in PARAMS.items() if k in known}
-    return compile_spec(name, interpolation=interpolation, params=params)
+    return compile_spec(name, **PLAIN, interpolation=interpolation, params=params)
 
 
 def sense_of(one):
@@ -124,7 +125,10 @@ def test_substituted_average_precision_is_smooth_ap():
     smooth = (among_positives / among_all)[relevant].mean()
     (expected,) = torch.autograd.grad(-smooth, score)
     loss = lossc.loss(
-        "average_precision", step="sigmoid(temperature=0.1)", interpolation="substitute"
+        "average_precision",
+        step="sigmoid(temperature=0.1, max_spread=none)",
+        squash="none",
+        interpolation="substitute",
     )
     value = loss(score, relevant)
     (gradient,) = torch.autograd.grad(value, score)
@@ -137,9 +141,10 @@ def test_the_products_of_accuracy_are_a_pairwise_likelihood():
     label = torch.tensor([0, 3, 1, 1, 2])
     own = scores.gather(1, label.unsqueeze(1))
     chance = (own - scores).sigmoid().scatter(1, label.unsqueeze(1), 1.0).prod(1)
-    loss = lossc.loss("accuracy", interpolation="substitute(tnorm=product)")
+    loss = lossc.loss("accuracy", interpolation="substitute(tnorm=product)", **PLAIN)
     assert_close(loss(scores, label), -chance.mean())
-    likelihood = lossc.loss("accuracy", interpolation="substitute", transform="log")
+    norm = "substitute(tnorm=product)"
+    likelihood = lossc.loss("accuracy", interpolation=norm, transform="log", **PLAIN)
     assert_close(likelihood(scores, label), -chance.mean().log())
 
 
@@ -225,7 +230,7 @@ def test_the_bound_of_accuracy_is_the_multi_class_hinge():
     hinge = torch.nn.functional.multi_margin_loss
     own = scores.gather(1, label.unsqueeze(1))
     worst = (1 - (own - scores)).scatter(1, label.unsqueeze(1), 0.0).amax(1).clamp_min(0)
-    loss = lossc.loss("accuracy", interpolation="bound")
+    loss = lossc.loss("accuracy", interpolation="bound", **PLAIN)
     assert_close(loss(scores, label), worst.mean() - 1)
     two = scores[:, :2]
     expected = hinge(two, label % 2) * 2 - 1  # torch divides by the number of classes
@@ -235,12 +240,12 @@ def test_the_bound_of_accuracy_is_the_multi_class_hinge():
 @pytest.mark.parametrize("step", [name for name, step in STEPS.items() if step.reaches])
 def test_idw_refuses_steps_that_reach_the_bit(step):
     with pytest.raises(SpecError, match="idw cannot be used with"):
-        lossc.loss("accuracy", step=step)
+        lossc.loss("accuracy", step=step, interpolation="idw")
 
 
 @pytest.mark.parametrize("step", [name for name, step in STEPS.items() if not step.reaches])
 def test_idw_takes_the_others(step):
-    loss = lossc.loss("average_precision", step=step)
+    loss = lossc.loss("average_precision", step=step, interpolation="idw")
     score = torch.tensor([0.2, -0.1, 0.4, 0.3], requires_grad=True)
     loss(score, torch.tensor([1, 0, 1, 0]).bool()).backward()
     assert score.grad.abs().sum() > 0
@@ -249,14 +254,16 @@ def test_idw_takes_the_others(step):
 def test_the_logarithm_needs_a_metric_from_0_to_1():
     with pytest.raises(SpecError, match="L039"):
         lossc.loss("spearman", transform="log")
-    loss = lossc.loss("average_precision", transform="log", interpolation="substitute")
-    plain = lossc.loss("average_precision", interpolation="substitute")
+    loss = lossc.loss("average_precision", transform="log", interpolation="substitute", **PLAIN)
+    plain = lossc.loss("average_precision", interpolation="substitute", **PLAIN)
     score, relevant = torch.tensor([0.1, 0.5, -0.2]), torch.tensor([1, 0, 1]).bool()
     assert_close(loss(score, relevant), -(-plain(score, relevant)).log())
 
 
 def test_the_logarithm_of_nothing_has_a_gradient():
-    loss = lossc.loss("accuracy", interpolation="substitute(tnorm=lukasiewicz)", transform="log")
+    loss = lossc.loss(
+        "accuracy", interpolation="substitute(tnorm=lukasiewicz)", transform="log", **PLAIN
+    )
     value = loss(torch.tensor([[-9.0, 9.0]]), torch.tensor([0]))
     assert value.isfinite()
 
@@ -269,7 +276,7 @@ def test_no_interpolation_but_idw_asks_where_the_best_is():
         "evaluate mean[i] worth[i] * [predicted[i] == label[i]] else 0"
     )
     with pytest.raises(SpecError):
-        lossc.loss(text)
+        lossc.loss(text, interpolation="idw")
     inputs = torch.randn(4, 3), torch.tensor([0, 1, 2, 0]), torch.tensor([1.0, -2.0, 1.0, 3.0])
     for interpolation in ("substitute", "multilinear", "perturbed"):
         assert lossc.loss(text, interpolation=interpolation)(*inputs).isfinite()
@@ -281,8 +288,11 @@ def test_rounded_counts_have_no_relaxation():
         "evaluate floor(sum[i | relevant[i]] [score[i] > 0.5] / 2) / n else 0"
     )
     with pytest.raises(SpecError, match="L038"):
-        lossc.loss(text, interpolation="substitute")
-    assert lossc.loss(text)(torch.randn(5), torch.arange(5) < 3).isfinite()
+        lossc.loss(text, interpolation="substitute", **PLAIN)
+    inputs = torch.randn(5), torch.arange(5) < 3
+    compiled = lossc.compile(text)  # nobody named it: what needs no relaxation takes its place
+    assert compiled.surrogate.interpolation == "idw"
+    assert torch.equal(compiled.loss()(*inputs), lossc.loss(text, interpolation="idw")(*inputs))
 
 
 @pytest.mark.filterwarnings("ignore")  # of torch's own, while it traces

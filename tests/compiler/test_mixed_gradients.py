@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lossc.compiler.compile import compile_spec
+from tests.surrogates import IDW
 
 CLASSES = "spec t\ninput scores: real[n, p]\ninput label: int[n] in p\n"
 RANKING = "spec t\ninput score: real[n]\ninput relevant: bool[n]\n"
@@ -54,7 +55,7 @@ def inputs_of(one, dtype=torch.float64):
 
 @pytest.mark.parametrize("name", MIXED)
 def test_the_gradient_is_that_of_finite_differences(name):
-    one = compile_spec(MIXED[name])
+    one = compile_spec(MIXED[name], **IDW)
     loss = one.loss(bits="drawn").eval()  # the anchors stay what they are
     live, *rest = inputs_of(one)
     live.requires_grad_()
@@ -64,7 +65,7 @@ def test_the_gradient_is_that_of_finite_differences(name):
 @pytest.mark.parametrize("name", MIXED)
 def test_the_continuous_parts_alone_have_their_own_gradient(name):
     """At fixed binaries the metric is differentiable; g is differentiated as it stands."""
-    one = compile_spec(MIXED[name])
+    one = compile_spec(MIXED[name], **IDW)
     loss = one.loss().eval()
     live, *rest = inputs_of(one)
     prepared = loss.prepare(live, *rest)

@@ -16,6 +16,7 @@ from lossc.compiler.compile import compile_spec
 from lossc.compiler.emit.names import RESERVED, class_name, identifier
 from lossc.compiler.emit.runtime_source import runtime_names
 from lossc.grammar.errors import InternalError, SpecError
+from tests.surrogates import IDW
 
 BINARY = "spec t\ninput score: real[n]\ninput relevant: bool[n]\n"
 BEATEN = "evaluate mean[i | relevant[i]] [count[j | score[j] > score[i]] < k] else 0\n"
@@ -79,7 +80,7 @@ def test_a_dim_of_any_name(name):
 def test_a_param_of_any_name(name):
     text = f"{BINARY}param {name} = 2\n{BEATEN.replace('k]', name + ']')}"
     assert worth(text, RELEVANT) == worth(BINARY + "param k = 2\n" + BEATEN, RELEVANT)
-    assert lossc.compile(text).loss(**{name: 3}) is not None
+    assert lossc.compile(text, **IDW).loss(**{name: 3}) is not None
 
 
 @pytest.mark.parametrize("name", ["_", "otherwise", "split_rows", "wins1", "value", "rows"])
@@ -121,7 +122,7 @@ def test_everything_that_generated_code_uses_is_reserved():
     assert runtime_names() <= RESERVED
     assert set(OPTIONS) <= RESERVED
     for name in ("accuracy", "average_precision", "pck"):
-        made = lossc.loss(name)
+        made = lossc.loss(name, **IDW)
         assert {attribute for attribute in vars(made) if attribute != "alpha"} <= RESERVED
         own = set(dir(type(made))) - set(dir(object))
         # torch.compile leaves a mark on classes that it has seen
@@ -139,17 +140,17 @@ loss mean[i] (a[i] * (score[i] - b[i])^2)
 
 
 def test_a_required_input_after_an_optional_one():
-    made = compile_spec(OPTIONAL).loss()
+    made = compile_spec(OPTIONAL, **IDW).loss()
     ones = torch.ones(4)
     assert made(SCORE, ones, ones) == made(SCORE, b=ones) == made(SCORE, None, ones)
     for validate in (True, False):
         with pytest.raises(ValueError, match="b: this input cannot be left out"):
-            compile_spec(OPTIONAL, validate=validate).loss()(SCORE)
+            compile_spec(OPTIONAL, validate=validate, **IDW).loss()(SCORE)
 
 
 def test_the_anchor_of_dtypes_is_an_input_that_is_always_there():
     text = "spec t\ninput a: real[n] = 1\ninput score: real[n]\nloss mean[i] (a[i] * score[i])^2\n"
-    made = compile_spec(text).loss()
+    made = compile_spec(text, **IDW).loss()
     assert made(score=SCORE) == made(torch.ones(4), SCORE)
 
 
@@ -185,7 +186,7 @@ def test_a_default_that_is_a_value_of_its_input(kind):
 
 def test_an_index_before_the_dim_that_bounds_it():
     text = "spec t\ninput y: int[n] in p\ninput s: real[n, p]\nloss -mean[i] s[i, y[i]]\n"
-    made = compile_spec(text).loss()
+    made = compile_spec(text, **IDW).loss()
     assert made(torch.tensor([1]), torch.tensor([[1.0, 3.0]])) == -3
     with pytest.raises(ValueError, match="y: expected values from 0 to 1"):
         made(torch.tensor([2]), torch.tensor([[1.0, 3.0]]))
@@ -206,7 +207,7 @@ COUNTED = BINARY + "param k = 2 in [0, inf)\n" + BEATEN
 @pytest.mark.parametrize("n", [4, 40])
 @pytest.mark.parametrize("bits", ["auto", "drawn", "expected"])
 def test_the_best_anchor_alone(n, bits):
-    made = compile_spec(COUNTED).loss(good=0, bad=0, nearby=0, bits=bits)
+    made = compile_spec(COUNTED, **IDW).loss(good=0, bad=0, nearby=0, bits=bits)
     score = torch.randn(n, generator=torch.Generator().manual_seed(0)).requires_grad_()
     value = made(score, torch.arange(n) % 2 == 0)
     value.backward()
@@ -226,20 +227,20 @@ def test_the_best_anchor_alone(n, bits):
 )
 def test_a_wrong_value_of_an_option(name, value):
     with pytest.raises(ValueError, match=f"^{name}: expected "):
-        compile_spec(COUNTED).loss(**{name: value})
+        compile_spec(COUNTED, **IDW).loss(**{name: value})
 
 
 def test_a_param_without_a_range_is_a_number_too():
     with pytest.raises(ValueError, match="k: expected a number"):
-        compile_spec(BINARY + "param k = 2\n" + BEATEN).loss(k="3")
+        compile_spec(BINARY + "param k = 2\n" + BEATEN, **IDW).loss(k="3")
 
 
 def test_numbers_of_torch_and_numpy():
     for two in (torch.tensor(2), np.int64(2), torch.tensor(2.0), np.float32(2)):
-        compiled = compile_spec(COUNTED, params={"k": two}, seed=torch.tensor(3))
+        compiled = compile_spec(COUNTED, params={"k": two}, seed=torch.tensor(3), **IDW)
         assert compiled.plan.graph.params == {"k": 2}
         assert type(compiled.plan.graph.params["k"]) is int
-    made = compile_spec(COUNTED).loss(k=torch.tensor(3), temperature=np.float64(0.5))
+    made = compile_spec(COUNTED, **IDW).loss(k=torch.tensor(3), temperature=np.float64(0.5))
     assert (made.k, made.temperature) == (3, 0.5)
     step = {"kind": "sigmoid", "temperature": np.float32(0.5)}
     idw = {"kind": "idw", "good": np.int64(3), "bad": torch.tensor(4)}
@@ -254,27 +255,27 @@ def test_a_wrong_value_of_a_param(value):
 
 def test_a_param_keeps_the_type_of_its_default():
     text = BINARY + "param k = 2.0\n" + BEATEN
-    assert compile_spec(text, params={"k": 1}).loss(k=0.5).k == 0.5
+    assert compile_spec(text, params={"k": 1}, **IDW).loss(k=0.5).k == 0.5
 
 
 def test_a_seed_that_is_none():
     for seed in ("a", 0.5, None):
         with pytest.raises(ValueError, match="seed: expected a whole number"):
-            lossc.loss("accuracy", seed=seed)
+            lossc.loss("accuracy", seed=seed, **IDW)
 
 
 def test_an_unknown_option_names_the_nearest():
     with pytest.raises(TypeError, match="no option 'temprature'; did you mean 'temperature'"):
-        compile_spec(COUNTED).loss(temprature=1)
+        compile_spec(COUNTED, **IDW).loss(temprature=1)
     with pytest.raises(TypeError, match="no option 'foo'; one of: bad, bits"):
-        compile_spec(COUNTED).loss(foo=1)
+        compile_spec(COUNTED, **IDW).loss(foo=1)
     with pytest.raises(TypeError, match="no option 'good'"):
         lossc.compile("cross_entropy").loss(good=1)
 
 
 def test_params_that_are_no_mapping():
     with pytest.raises(TypeError, match="params takes a mapping"):
-        compile_spec(COUNTED, params=[("k", 1)])
+        compile_spec(COUNTED, params=[("k", 1)], **IDW)
 
 
 # ---------------------------------------------------------------------------- copies
@@ -282,7 +283,7 @@ def test_params_that_are_no_mapping():
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])
 def test_a_copy_keeps_what_was_set(again):
-    made = compile_spec(COUNTED).loss(good=5)
+    made = compile_spec(COUNTED, **IDW).loss(good=5)
     made(SCORE, RELEVANT)
     made.temperature, made.k, made.validate, made.note = 3.0, 1, False, "mine"
     other = again(made.eval())
@@ -311,7 +312,7 @@ def test_a_loss_is_tried_as_well(monkeypatch):
 
 @pytest.mark.parametrize("text", [COUNTED, LOSS + "loss mean[i] score[i]^2\n"])
 def test_a_breakdown_shows_the_spec_and_the_batch(monkeypatch, text):
-    compiled = compile_spec(text)
+    compiled = compile_spec(text, **IDW)
 
     def broken(*inputs):
         raise IndexError("index 7 is out of bounds")
@@ -339,12 +340,13 @@ evaluate (1 + beta^2) * tp / ((1 + beta^2) * tp + beta^2 * fn + fp) else 0
 """
     score = torch.tensor([1.0, 1.0, -1.0, 1.0], dtype=torch.float64)
     relevant = torch.tensor([True, False, True, False])
-    value = compile_spec(text, params={"beta": 0.5}).metric(score, relevant)
+    value = compile_spec(text, params={"beta": 0.5}, **IDW).metric(score, relevant)
     assert value.item() == pytest.approx(1.25 * 1 / (1.25 * 1 + 0.25 * 1 + 2))
 
 
 def test_a_loss_shows_its_params_and_what_is_not_usual():
-    loss = lossc.loss("precision_at_k", params={"k": 3}, squash="sigmoid", seed=4)
+    options = {**IDW, "squash": "sigmoid"}
+    loss = lossc.loss("precision_at_k", params={"k": 3}, seed=4, **options)
     assert repr(loss) == "PrecisionAtK(k=3, temperature=1.0, squash='sigmoid', seed=4)"
 
 
@@ -356,7 +358,7 @@ def test_a_loss_spec_has_no_metric(method):
 
 def test_what_no_memory_would_hold_is_refused_before_it_is_made():
     with pytest.raises(ValueError, match="20000 x 20000 comparisons"):
-        lossc.loss("kendall_tau")(torch.randn(20_000), torch.randn(20_000))
+        lossc.loss("kendall_tau", **IDW)(torch.randn(20_000), torch.randn(20_000))
 
 
 def test_maps_of_real_size_have_their_loss():

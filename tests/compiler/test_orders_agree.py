@@ -13,6 +13,7 @@ from sklearn import metrics as sk
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from lossc.compiler.compile import CompiledLoss, compile_spec
+from tests.surrogates import IDW
 
 RANKING = "spec t\ninput score: real[n]\ninput relevant: bool[n]\n"
 SEPARATED = "\ntruth score[i] = where(relevant[i], 3, -3)"
@@ -21,7 +22,7 @@ BATCHES = 80
 
 @functools.cache
 def compiled(text: str) -> CompiledLoss:
-    return compile_spec(text)
+    return compile_spec(text, **IDW)
 
 
 def rankings(seed: int = 0):
@@ -136,7 +137,7 @@ def test_hits_above_a_quantile_of_the_negatives(q):
         + "let t = sort[j | not relevant[j]] score[j] at max(1, ceil(q * m))\n"
         + "evaluate mean[i | relevant[i]] [score[i] > t] else 0"
     )
-    one = compile_spec(text, params={"q": q})
+    one = compile_spec(text, **IDW, params={"q": q})
     for score, relevant in rankings(6):
         want = 0.0
         if relevant.any() and not relevant.all():
@@ -195,7 +196,8 @@ def test_rounding_is_numpys(written, numpy):
     one = compile_spec(
         RANKING
         + "let x[i] = min(max(score[i], -2.5), 1.5)\n"
-        + f"{goal} mean[i | relevant[i]] ({written.replace('x', 'x[i]')}) else 0"
+        + f"{goal} mean[i | relevant[i]] ({written.replace('x', 'x[i]')}) else 0",
+        **IDW,
     )
     for score, relevant in rankings(9):
         x = np.clip(score, -2.5, 1.5)
@@ -215,7 +217,7 @@ def test_calibration_error_is_torchmetrics():
         "minimize (sum[b in 0..9] abs(gap[b])) / n\n"
         "truth prob[i, j] = [j == label[i]]"
     )
-    one = compile_spec(text)
+    one = compile_spec(text, **IDW)
     generator = torch.Generator().manual_seed(8)
     for _ in range(60):
         n, p = (2 + int(torch.randint(9, (), generator=generator)) for _ in range(2))

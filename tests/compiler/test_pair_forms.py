@@ -29,7 +29,9 @@ UNPAIRED = ("accuracy", "macro_f1", "mean_iou", "kendall_tau", "precision", "con
 
 @functools.cache
 def compiled(name, step="sigmoid", tnorm="product"):
-    return compile_spec(name, step=step, interpolation=f"substitute(tnorm={tnorm})")
+    step = f"{step}(temperature=1, max_spread=none)"
+    interpolation = f"substitute(tnorm={tnorm})"
+    return compile_spec(name, step=step, interpolation=interpolation, squash="none")
 
 
 def obvious(family, relaxed, against=False):

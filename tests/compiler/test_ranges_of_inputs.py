@@ -9,6 +9,7 @@ import lossc
 from lossc.compiler.batches import KINDS, batches
 from lossc.compiler.front.params import inside
 from lossc.grammar.load import load
+from tests.surrogates import IDW
 
 WEIGHED = """\
 spec weighed
@@ -33,7 +34,7 @@ def tensors(chance, gain):
 
 
 def test_values_outside_are_refused():
-    loss = lossc.loss(WEIGHED % "(0, inf)")
+    loss = lossc.loss(WEIGHED % "(0, inf)", **IDW)
     loss(*tensors([0.0, 1.0], [0.1, 1e9]))
     with pytest.raises(ValueError, match=r"^chance: expected values in \[0, 1\], got 1.5$"):
         loss(*tensors([0.5, 1.5], [1.0, 1.0]))
@@ -41,12 +42,12 @@ def test_values_outside_are_refused():
         loss(*tensors([0.5, 0.5], [1.0, 0.0]))
     with pytest.raises(ValueError, match=r"^gain: expected values in \(0, inf\), got nan$"):
         loss.metric(*tensors([0.5, 0.5], [1.0, math.nan]))
-    lossc.loss(WEIGHED % "(0, inf)", validate=False)(*tensors([0.5, 1.5], [1.0, 0.0]))
+    lossc.loss(WEIGHED % "(0, inf)", validate=False, **IDW)(*tensors([0.5, 1.5], [1.0, 0.0]))
 
 
 def test_an_optional_input_is_checked_where_it_is_given():
     spec = WEIGHED % "[0, 1] = 0.5"
-    loss = lossc.loss(spec)
+    loss = lossc.loss(spec, **IDW)
     chance, _, relevant = tensors([0.9, 0.1], [0.0, 0.0])
     assert loss.metric(chance, relevant=relevant).item() == 0.5
     with pytest.raises(ValueError, match="gain: expected values in"):
@@ -54,9 +55,9 @@ def test_an_optional_input_is_checked_where_it_is_given():
 
 
 def test_the_sign_of_a_range_orients_the_comparisons():
-    assert lossc.compile(WEIGHED % "[0, inf)").stages.form == "row-count"
+    assert lossc.compile(WEIGHED % "[0, inf)", **IDW).stages.form == "row-count"
     with pytest.raises(lossc.SpecError) as caught:
-        lossc.compile(WEIGHED % "[-1, inf)")
+        lossc.compile(WEIGHED % "[-1, inf)", **IDW)
     assert caught.value.diagnostics[0].code == "L033"
 
 
@@ -68,10 +69,10 @@ input cost: target real[n] in %s
 let c = count[i | score[i] > 0]
 evaluate c / (c + sum[i] cost[i]) else 0
 """
-    lossc.compile(ratio % "(0, inf)")
-    lossc.compile(ratio % "[0, inf)")
+    lossc.compile(ratio % "(0, inf)", **IDW)
+    lossc.compile(ratio % "[0, inf)", **IDW)
     with pytest.raises(lossc.SpecError, match="L033"):
-        lossc.compile(ratio % "[-1, 0]")
+        lossc.compile(ratio % "[-1, 0]", **IDW)
 
 
 @pytest.mark.parametrize("range_", RANGES)
@@ -101,14 +102,16 @@ def test_extreme_scores_reach_the_ends():
 
 def test_without_a_range_nothing_is_checked_or_changed():
     free = load("spec s\ninput s: real[n]\ninput g: target real[n]\nevaluate mean[i] [s[i] > 1]")
-    source = lossc.compile("spec s\ninput s: real[n]\nevaluate mean[i] [s[i] > 1] else 0").source()
+    source = lossc.compile(
+        "spec s\ninput s: real[n]\nevaluate mean[i] [s[i] > 1] else 0", **IDW
+    ).source()
     assert "check_range" not in source
     drawn = [batch.inputs["s"] for batch in batches(free, {}, 70, 0)]
     assert min(each.min().item() for each in drawn if each.numel()) < -1
 
 
 def test_a_generated_module_reads_well():
-    source = lossc.compile(WEIGHED % "[0, inf)").source()
+    source = lossc.compile(WEIGHED % "[0, inf)", **IDW).source()
     assert 'check_range("chance", chance, 0.0, 1.0, True, True)' in source
     assert 'check_range("gain", gain, 0.0, float("inf"), True, False)' in source
     assert "chance: ``[n]``, scores in [0, 1]." in source

@@ -12,6 +12,7 @@ from lossc.compiler.audit_rows import gradient
 from lossc.compiler.compile import compile_spec
 from lossc.compiler.realistic import Drawer
 from lossc.grammar.errors import SpecError
+from tests.surrogates import IDW, PLAIN
 
 NORMS = ("godel", "product", "lukasiewicz")
 TOP = ("precision_at_k", "recall_at_k", "hit_rate", "r_precision", "partial_auroc")
@@ -19,7 +20,7 @@ TOP = ("precision_at_k", "recall_at_k", "hit_rate", "r_precision", "partial_auro
 
 @pytest.mark.parametrize("name", sorted(lossc.specs.names()))
 def test_every_gradient_is_finite(name):
-    plain = compile_spec(name)
+    plain = compile_spec(name, **IDW)
     if not plain.plan.is_metric:
         pytest.skip("a loss has no binaries")
     drawer = Drawer(plain.plan, 2**13)
@@ -27,7 +28,7 @@ def test_every_gradient_is_finite(name):
     draw = drawer.draw(sizes, torch.Generator().manual_seed(1))
     for norm in NORMS:
         try:
-            one = compile_spec(name, interpolation=f"substitute(tnorm={norm})")
+            one = compile_spec(name, interpolation=f"substitute(tnorm={norm})", **PLAIN)
         except SpecError:
             continue
         loss = one.loss(validate=False)
@@ -66,7 +67,7 @@ def test_correlation_of_shares(norm, scale):
     expected = (right * n - said.sum(0) @ true.sum(0)) / (
         square * (n**2 - (true.sum(0) ** 2).sum())
     ).sqrt()
-    loss = lossc.loss("matthews_corrcoef", interpolation=f"substitute(tnorm={norm})")
+    loss = lossc.loss("matthews_corrcoef", interpolation=f"substitute(tnorm={norm})", **PLAIN)
     torch.testing.assert_close(-loss(scores, label), expected)
     leaf = scores.clone().requires_grad_()
     (found,) = torch.autograd.grad(loss(leaf, label), leaf)
@@ -80,14 +81,14 @@ def test_correlation_of_shares(norm, scale):
 def test_a_thousand_classes_keep_a_gradient():
     scores = torch.zeros(8, 1000, requires_grad=True)
     label = torch.arange(8)
-    lossc.loss("macro_f1", interpolation="substitute")(scores, label).backward()
+    lossc.loss("macro_f1", interpolation="substitute", **PLAIN)(scores, label).backward()
     assert (scores.grad[range(8), label] < 0).all()
 
 
 @pytest.mark.parametrize("name", TOP)
 @pytest.mark.parametrize("norm", ["godel", "product"])
 def test_the_first_places_are_within_reach(name, norm):
-    found = quick_audit(compile_spec(name, interpolation=f"substitute(tnorm={norm})"))
+    found = quick_audit(compile_spec(name, interpolation=f"substitute(tnorm={norm})", **PLAIN))
     assert all(row.dead == 0 and row.slope > 1e-6 for row in found.rows if row.improvable)
 
 
@@ -99,7 +100,7 @@ def test_precision_at_k_by_a_formula():
     rank = 1 + above.sum(-1) - 0.5  # less the comparison with itself
     first = 1 / (1 + (rank / 10.5) ** 2)
     assert (rank[relevant] > 10.5 / 8).all()
-    loss = lossc.loss("precision_at_k", interpolation="substitute")
+    loss = lossc.loss("precision_at_k", interpolation="substitute", **PLAIN)
     expected = first[relevant].sum() / 10
     torch.testing.assert_close(-loss(score, relevant), expected, rtol=1e-6, atol=1e-8)
 
@@ -116,6 +117,6 @@ def test_the_first_of_many_items(norm):
     """
     generator = torch.Generator().manual_seed(4)
     score, odds = torch.randn(2, 6, generator=generator, dtype=torch.float64)
-    loss = lossc.loss(text, interpolation=f"substitute(tnorm={norm})")
+    loss = lossc.loss(text, interpolation=f"substitute(tnorm={norm})", **PLAIN)
     expected = (shares(5 * score.unsqueeze(0), norm)[0] * odds).sum()
     torch.testing.assert_close(-loss(5 * score, odds), expected, rtol=1e-6, atol=1e-8)

@@ -10,6 +10,7 @@ import torch
 
 from lossc.compiler.compile import compile_spec
 from lossc.grammar.errors import NotAMetric, SpecError
+from tests.surrogates import IDW
 
 SCORES = torch.tensor([[2.0, 1.0, 0.5], [0.0, 1.0, 0.0], [0.5, 0.5, 0.0], [1.0, 2.0, 3.0]])
 LABEL = torch.tensor([0, 1, 2, 2])
@@ -19,17 +20,17 @@ RELEVANT = torch.tensor([True, False, True, False])
 
 @pytest.fixture(scope="module")
 def accuracy():
-    return compile_spec("accuracy")
+    return compile_spec("accuracy", **IDW)
 
 
 @pytest.fixture(scope="module")
 def auroc():
-    return compile_spec("auroc")
+    return compile_spec("auroc", **IDW)
 
 
 @pytest.fixture(scope="module")
 def top_k():
-    return compile_spec("top_k_accuracy", params={"k": 2})
+    return compile_spec("top_k_accuracy", **IDW, params={"k": 2})
 
 
 WRONG = {
@@ -104,7 +105,7 @@ evaluate mean[i | relevant[i]] [score[i] > 0]
 
 
 def test_an_undefined_value_names_its_place():
-    one = compile_spec(UNDEFINED)
+    one = compile_spec(UNDEFINED, **IDW)
     for call in (one.metric, one.refactored, one.loss()):
         with pytest.raises(ValueError, match="L029") as caught:
             call(SCORE, torch.zeros(4, dtype=torch.bool))
@@ -117,12 +118,12 @@ def test_an_undefined_value_names_its_file(tmp_path):
     path = tmp_path / "recall.lossc"
     path.write_text("# recall\n" + UNDEFINED, encoding="utf-8")
     with pytest.raises(ValueError, match=r"recall\.lossc:5:10: error L029"):
-        compile_spec(path).metric(SCORE, torch.zeros(4, dtype=torch.bool))
+        compile_spec(path, **IDW).metric(SCORE, torch.zeros(4, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("name", ["accuracy", "average_precision", "auroc", "precision_at_k"])
 def test_the_metric_of_an_empty_batch_is_the_default(name):
-    one = compile_spec(name)
+    one = compile_spec(name, **IDW)
     empty = (SCORES[:0], LABEL[:0]) if name == "accuracy" else (SCORE[:0], RELEVANT[:0])
     assert one.metric(*empty) == one.refactored(*empty)
     assert one.metric(*empty).isfinite()
@@ -216,7 +217,7 @@ def test_an_option_in_the_spec_is_a_located_error(statement):
         "evaluate", f"{statement}\nevaluate"
     )
     with pytest.raises(SpecError) as caught:
-        compile_spec(text)
+        compile_spec(text, **IDW)
     (one,) = caught.value.diagnostics
     assert (one.rule, one.span.line) == (rule, line)
 
@@ -264,7 +265,7 @@ def test_scores_of_every_dtype(accuracy, dtype):
 
 @pytest.mark.parametrize("name", ["bce", "cross_entropy"])
 def test_a_loss_spec_has_no_metric(name):
-    one = compile_spec(name)
+    one = compile_spec(name, **IDW)
     inputs = (SCORE, RELEVANT) if name == "bce" else (SCORES, LABEL)
     assert one.loss()(*inputs).ndim == 0
     for call in (one.metric, one.refactored, one.comparisons):

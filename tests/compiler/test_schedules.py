@@ -29,6 +29,7 @@ from lossc.runtime.epochs import (
     linear_schedule,
     piecewise_schedule,
 )
+from tests.surrogates import IDW
 
 WARMUP = "warmup(first=cross_entropy, epochs=5)"
 COOLING = "exponential(of=temperature, from=2, to=0.1, epochs=6)"
@@ -56,8 +57,8 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize("name", ["anchor_bce", "accuracy", "macro_f1", "focal"])
 def test_first_another_loss_and_then_the_own_one(name, batch):
-    loss = lossc.loss(name, schedule=WARMUP)
-    first, own = lossc.loss("cross_entropy"), lossc.loss(name)
+    loss = lossc.loss(name, **IDW, schedule=WARMUP)
+    first, own = lossc.loss("cross_entropy"), lossc.loss(name, **IDW)
     for epoch in range(8):
         loss.set_epoch(epoch)
         expected = first if epoch < 5 else own
@@ -67,7 +68,10 @@ def test_first_another_loss_and_then_the_own_one(name, batch):
 
 
 def test_the_draws_begin_with_the_own_loss(batch):
-    loss, own = lossc.loss("accuracy", seed=7, schedule=WARMUP), lossc.loss("accuracy", seed=7)
+    loss, own = (
+        lossc.loss("accuracy", **IDW, seed=7, schedule=WARMUP),
+        lossc.loss("accuracy", **IDW, seed=7),
+    )
     loss.set_epoch(0)
     for _ in range(3):
         loss(*batch)
@@ -78,7 +82,7 @@ def test_the_draws_begin_with_the_own_loss(batch):
 
 
 def test_the_metric_is_never_that_of_another_loss(batch):
-    loss = lossc.loss("accuracy", schedule=WARMUP)
+    loss = lossc.loss("accuracy", **IDW, schedule=WARMUP)
     expected = (batch[0].argmax(-1) == batch[1]).float().mean()
     assert loss.metric(*batch) == expected
     loss.set_epoch(0)
@@ -87,7 +91,7 @@ def test_the_metric_is_never_that_of_another_loss(batch):
 
 def test_a_metric_with_its_own_draws_may_come_first(batch):
     loss = lossc.loss("balanced_accuracy", seed=3, schedule="warmup(first=accuracy, epochs=1)")
-    first = lossc.loss("accuracy", seed=3)
+    first = lossc.loss("accuracy", **IDW, seed=3)
     loss.set_epoch(0)
     for _ in range(2):
         assert_same(value_and_slope(loss, *batch), value_and_slope(first, *batch))
@@ -106,15 +110,17 @@ def test_a_schedule_in_the_spec_and_the_callers_in_its_place(batch):
     text = (specs.path("anchor_bce").read_text()).replace(
         "loss mean", f"schedule {WARMUP}\nloss mean", 1
     )
-    loss = lossc.loss(text)
+    loss = lossc.loss(text, **IDW)
     loss.set_epoch(4)
     assert_close(loss(*batch), nn.functional.cross_entropy(*batch))
     own = lossc.loss("anchor_bce")(*batch)
-    assert torch.equal(lossc.loss(text, schedule="none")(*batch), own)
+    assert torch.equal(lossc.loss(text, **IDW, schedule="none")(*batch), own)
     other = lossc.loss(text, schedule="warmup(first=cross_entropy, epochs=1)")
     other.set_epoch(1)
     assert torch.equal(other(*batch), own)
-    assert torch.equal(pickle.loads(pickle.dumps(lossc.loss(text, schedule="none")))(*batch), own)
+    assert torch.equal(
+        pickle.loads(pickle.dumps(lossc.loss(text, **IDW, schedule="none")))(*batch), own
+    )
 
 
 def test_yaml_and_a_file_of_ones_own(tmp_path, batch):
@@ -129,7 +135,7 @@ def test_yaml_and_a_file_of_ones_own(tmp_path, batch):
     )
     with pytest.raises(SpecError, match="L036"):
         lossc.loss(tmp_path / "mine.yaml")
-    loss = lossc.loss("mine", folders=tmp_path)
+    loss = lossc.loss("mine", **IDW, folders=tmp_path)
     (tmp_path / "gap.lossc").unlink()  # what was compiled needs no file
     for each in (loss, pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss)):
         each.set_epoch(0)
@@ -192,13 +198,14 @@ def test_a_temperature_of_the_epoch_is_that_temperature(name, interpolation, bat
         pytest.skip("its negatives won make no lower bound")
     scores, label = batch
     inputs = batch if name == "accuracy" else (scores[:, 0], label == 0)
-    loss = lossc.loss(name, interpolation=interpolation, schedule=COOLING)
+    free = {"interpolation": interpolation, "squash": "none"}
+    loss = lossc.loss(name, **free, step="sigmoid(max_spread=none)", schedule=COOLING)
     for epoch in range(9):
         warmth = 2 * (0.1 / 2) ** (min(epoch, 6) / 6)
         loss.set_epoch(epoch)
         assert loss.temperature == pytest.approx(warmth)
-        step = {"kind": "sigmoid", "temperature": loss.temperature}
-        fixed = lossc.loss(name, step=step, interpolation=interpolation)
+        step = {"kind": "sigmoid", "temperature": loss.temperature, "max_spread": "none"}
+        fixed = lossc.loss(name, step=step, **free)
         assert_same(
             value_and_slope(copy.deepcopy(loss).eval(), *inputs),
             value_and_slope(fixed.eval(), *inputs),
@@ -224,13 +231,13 @@ def test_without_from_a_schedule_begins_at_the_value_there_is(batch):
 
 def test_whole_numbers_stay_whole(batch):
     schedule = {"kind": "piecewise", "of": "k", "values": [3, 2, 1], "milestones": [2, 4]}
-    loss = lossc.loss("top_k_accuracy", params={"k": 3}, schedule="none")
+    loss = lossc.loss("top_k_accuracy", **IDW, params={"k": 3}, schedule="none")
     with pytest.raises(SpecError, match="L045"):
         lossc.loss("top_k_accuracy", schedule="linear(of=good, from=16, to=4, epochs=4)")
-    loss = lossc.loss("top_k_accuracy", schedule=schedule)
+    loss = lossc.loss("top_k_accuracy", **IDW, schedule=schedule)
     for epoch, k in ((0, 3), (1, 3), (2, 2), (4, 1), (9, 1)):
         loss.set_epoch(epoch)
-        fixed = lossc.loss("top_k_accuracy", params={"k": k})
+        fixed = lossc.loss("top_k_accuracy", **IDW, params={"k": k})
         assert loss.metric(*batch) == fixed.metric(*batch)
         assert torch.equal(copy.deepcopy(loss).eval()(*batch), fixed.eval()(*batch))
 
@@ -263,12 +270,12 @@ def test_a_loss_that_was_never_told_the_epoch(batch):
 @pytest.mark.parametrize("epoch", [-1, 1.5, "1", None, True])
 def test_an_epoch_is_a_whole_number_from_0(schedule, epoch):
     with pytest.raises(ValueError, match="epoch: expected a"):
-        lossc.loss("accuracy", schedule=schedule).set_epoch(epoch)
+        lossc.loss("accuracy", **IDW, schedule=schedule).set_epoch(epoch)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "bce", "ndcg"])
 def test_every_loss_can_be_told_the_epoch(name):
-    loss = lossc.loss(name)
+    loss = lossc.loss(name, **IDW)
     before = dict(loss.state_dict())
     loss.set_epoch(3)
     assert loss.state_dict() == before and "epoch" not in before
@@ -340,7 +347,7 @@ def test_within_a_distributed_model(batch):
             model.module.loss.set_epoch(epoch)
             value = model(*batch)
             value.backward()
-            expected = lossc.loss(name)(model.module.network(batch[0]), batch[1])
+            expected = lossc.loss(name, **IDW)(model.module.network(batch[0]), batch[1])
             assert torch.equal(value, expected)
             assert int(model.state_dict()["module.loss.epoch"]) == epoch
     finally:
@@ -546,7 +553,7 @@ def _split(inputs):
 )
 def test_what_is_refused(schedule, code, said):
     with pytest.raises(SpecError) as caught:
-        compile_spec("accuracy", schedule=schedule)
+        compile_spec("accuracy", **IDW, schedule=schedule)
     assert {found.code for found in caught.value.diagnostics} == {code}
     assert said in str(caught.value)
 
@@ -559,7 +566,7 @@ def test_errors_of_a_file_have_their_place():
         "schedule linear(of = weight, to = 3, epochs = 5)\n"
     )
     with pytest.raises(SpecError) as caught:
-        lossc.loss(text)
+        lossc.loss(text, **IDW)
     assert [(found.code, found.span.line) for found in caught.value.diagnostics] == [
         ("L045", 5),
         ("L027", 6),
@@ -574,11 +581,11 @@ def test_a_value_and_a_schedule_of_the_same_number():
     with pytest.raises(SpecError, match="temperature = auto"):
         lossc.loss("accuracy", step="sigmoid(temperature=auto)", schedule=COOLING)
     with pytest.raises(SpecError, match="'temperature' has two schedules"):
-        lossc.loss("accuracy", schedule=[COOLING, COOLING])
+        lossc.loss("accuracy", **IDW, schedule=[COOLING, COOLING])
     with pytest.raises(SpecError, match="two warm-ups"):
-        lossc.loss("accuracy", schedule=[WARMUP, WARMUP])
+        lossc.loss("accuracy", **IDW, schedule=[WARMUP, WARMUP])
     with pytest.raises(TypeError, match="schedule takes"):
-        lossc.loss("accuracy", schedule=[5])
+        lossc.loss("accuracy", **IDW, schedule=[5])
 
 
 def test_a_param_that_must_be_whole_passes_through_no_fraction():

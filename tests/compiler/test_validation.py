@@ -15,13 +15,14 @@ from lossc.compiler.plan import make_plan
 from lossc.compiler.surrogate import plan_surrogate
 from lossc.grammar.errors import SpecError
 from lossc.grammar.load import load
+from tests.surrogates import IDW
 
 METRICS = [name for name in specs.names() if load(name).goal.kind != "loss"]
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_reference_equals_refactored_on_a_thousand_batches(name):
-    report = compile_spec(name).check(1001, seed=1)
+    report = compile_spec(name, **IDW).check(1001, seed=1)
     assert report.batches == 1001
     assert set(report.kinds) == set(KINDS)
     assert report.comparisons > 0
@@ -87,7 +88,7 @@ evaluate mean[c | seen[c] > 0] 2 * hit[c] / seen[c] else 0
 truth scores[i, j] = [j == 0]
 """
     with pytest.raises(SpecError) as caught:
-        compile_spec(text)
+        compile_spec(text, **IDW)
     assert caught.value.diagnostics[0].code == "L035"
 
 
@@ -102,7 +103,7 @@ let seen[c] = sum[i] [label[i] == c] + sum[i] [predicted[i] == c]
 evaluate mean[c | seen[c] > 0] 2 * hit[c] / seen[c] else 0
 truth scores[i, j] = [j == label[i]]
 """
-    one = compile_spec(text)
+    one = compile_spec(text, **IDW)
     assert one.plan.uses_truth
     assert one.check(210).ok
     scores = torch.randn(8, 4, requires_grad=True)
@@ -119,6 +120,6 @@ let above = mean[i | relevant[i]] [score[i] > 0] else 0
 evaluate above * (1 - above)
 """
     with pytest.raises(SpecError) as caught:
-        compile_spec(text)
+        compile_spec(text, **IDW)
     assert caught.value.diagnostics[0].code == "L033"
     assert "truth" in caught.value.diagnostics[0].hint

@@ -19,6 +19,7 @@ from lossc.runtime.families import binaries_of, rows_of_binaries
 from lossc.runtime.flipped_shares import expected_shares, flip_share, thinned_counts
 from lossc.runtime.reference import idw, idw_gradient
 from lossc.runtime.written_out import configurations
+from tests.surrogates import IDW
 
 # of every form in which a metric takes its binaries, and with every source of the best one
 METRICS = (
@@ -37,7 +38,7 @@ KINDS = ["random", "tied", "equal", "masked", "full"] * 6
 
 @functools.cache
 def compiled(name, flips, more=""):
-    return compile_spec(name, interpolation=f"idw(flips={flips}{more})")
+    return compile_spec(name, **{**IDW, "interpolation": f"idw(flips={flips}{more})"})
 
 
 def lines_of(one, flips):

@@ -13,6 +13,7 @@ from lossc.compiler.compile import compile_spec
 from lossc.runtime.between import idw_weights
 from lossc.runtime.reference import idw, idw_gradient
 from lossc.runtime.written_out import configurations
+from tests.surrogates import IDW
 
 # of every form in which a metric takes its binaries, and with every source of the best one
 METRICS = [
@@ -32,7 +33,7 @@ COMPARED += [(name, *how) for name in ("accuracy", "average_precision", "ndcg") 
 
 @functools.cache
 def compiled(name):
-    return compile_spec(name)
+    return compile_spec(name, **IDW)
 
 
 def sense_of(one):
@@ -108,7 +109,7 @@ def test_expected_bits_come_near_the_mean_over_drawn_ones():
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(128, 10, generator=generator, dtype=torch.float64)
     label = torch.randint(10, (128,), generator=generator)
-    one = compile_spec("accuracy")
+    one = compile_spec("accuracy", **IDW)
 
     def gradient(bits, step):
         loss = one.loss(bits=bits, good=0, nearby=0).eval()
@@ -124,7 +125,7 @@ def test_expected_bits_come_near_the_mean_over_drawn_ones():
 
 def test_same_seed_and_step_draw_the_same_anchors():
     scores, label = torch.randn(8, 5), torch.randint(5, (8,))
-    one, other = (compile_spec("accuracy").loss(seed=7) for _ in range(2))
+    one, other = (compile_spec("accuracy", **IDW).loss(seed=7) for _ in range(2))
     first = [one(scores, label).item() for _ in range(3)]
     assert first == [other(scores, label).item() for _ in range(3)]
     assert len(set(first)) == 3  # every step draws anew
@@ -135,7 +136,7 @@ def test_same_seed_and_step_draw_the_same_anchors():
 
 def test_evaluation_mode_repeats_itself_and_does_not_advance():
     scores, label = torch.randn(8, 5), torch.randint(5, (8,))
-    loss = compile_spec("accuracy").loss().eval()
+    loss = compile_spec("accuracy", **IDW).loss().eval()
     assert loss(scores, label) == loss(scores, label)
     assert loss.step.item() == 0
 
@@ -143,7 +144,7 @@ def test_evaluation_mode_repeats_itself_and_does_not_advance():
 def test_all_equal_scores_have_a_finite_gradient():
     """The published code returns NaN here: sign(0) = 0 makes an anchor coincide with u."""
     scores = torch.zeros(6, 4, requires_grad=True)
-    loss = compile_spec("accuracy").loss()(scores, torch.zeros(6, dtype=torch.long))
+    loss = compile_spec("accuracy", **IDW).loss()(scores, torch.zeros(6, dtype=torch.long))
     loss.backward()
     assert loss.isfinite()
     assert scores.grad.isfinite().all()
@@ -156,7 +157,7 @@ def test_scores_of_any_size_and_dtype_give_finite_gradients(scale, dtype):
     scores = (torch.randn(12, generator=torch.Generator().manual_seed(0)).sign() * scale).to(dtype)
     scores = scores.requires_grad_()
     relevant = torch.arange(12) % 3 == 0
-    loss = compile_spec("average_precision").loss()(scores, relevant)
+    loss = compile_spec("average_precision", **IDW).loss()(scores, relevant)
     loss.backward()
     assert loss.isfinite()
     assert scores.grad.dtype == dtype
@@ -165,7 +166,7 @@ def test_scores_of_any_size_and_dtype_give_finite_gradients(scale, dtype):
 
 def test_gradient_of_differences_sums_to_zero():
     scores = torch.randn(9, 6, dtype=torch.float64, requires_grad=True)
-    compile_spec("accuracy").loss()(scores, torch.randint(6, (9,))).backward()
+    compile_spec("accuracy", **IDW).loss()(scores, torch.randint(6, (9,))).backward()
     assert_close(scores.grad.sum(1), torch.zeros(9, dtype=torch.float64), atol=1e-12, rtol=0)
 
 
@@ -191,7 +192,9 @@ def test_power_of_shepard():
 
 def test_no_comparison_at_all_gives_the_value_and_no_gradient():
     score = torch.randn(5, requires_grad=True)
-    loss = compile_spec("interpolated_average_precision").loss()(score, torch.zeros(5).bool())
+    loss = compile_spec("interpolated_average_precision", **IDW).loss()(
+        score, torch.zeros(5).bool()
+    )
     loss.backward()
     assert loss.item() == -1  # without positives the envelope AP is 1
     assert (score.grad == 0).all()
@@ -205,7 +208,8 @@ spec passed
 input score: real[n]
 input gain: target real[n]
 evaluate mean[i] [score[i] > 0] * abs(score[i]) else 0
-"""
+""",
+        **IDW,
     )
     score = torch.tensor([0.7, -0.2, 1.5], dtype=torch.float64, requires_grad=True)
     gain = torch.zeros(3, dtype=torch.float64)

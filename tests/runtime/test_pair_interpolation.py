@@ -32,6 +32,7 @@ FLIPS = ("row", "column", "share")
 
 @functools.cache
 def compiled(name, step="sigmoid", flips="bit"):
+    step = f"{step}(temperature=1)"
     return compile_spec(name, step=step, interpolation=f"idw(flips={flips})")
 
 

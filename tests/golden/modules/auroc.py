@@ -42,18 +42,19 @@ Its stages:
     metric      evaluate = 0.5 + 0.5 * sum[i | relevant[i]] balance[i] / positives[i] / queries else
                   0.5
     form        row-count (rows: lo and hi; O(n log n))
-    best        every comparison won (by sign propagation)
-    surrogate   sigmoid + idw (temperature=1.0)
+    best        not needed
+    surrogate   sigmoid + substitute (temperature=0.1, squash=sigmoid, max_spread=4.0, tnorm=godel)
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 __all__ = ["Auroc", "auroc"]
 
@@ -69,109 +70,49 @@ class Auroc(nn.Module):
         group: ``[n]``, int.
     """
 
-    seed: Tensor
-    step: Tensor
-
     def __init__(
-        self,
-        *,
-        temperature: float = 1.0,
-        squash: str = "none",
-        good: int = 16,
-        bad: int = 16,
-        nearby: int = 16,
-        power: float = 1.0,
-        gradient: str = "exact",
-        bits: str = "auto",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None:
         super().__init__()
         check_number("temperature", temperature, 0.0, float("inf"), False, False)
         self.temperature = temperature
         check_choice("squash", squash, ("none", "sigmoid"))
         self.squash = squash
-        check_number("good", good, 0, float("inf"), True, False, True)
-        self.good = good
-        check_number("bad", bad, 0, float("inf"), True, False, True)
-        self.bad = bad
-        check_number("nearby", nearby, 0, float("inf"), True, False, True)
-        self.nearby = nearby
-        check_number("power", power, 0.0, float("inf"), False, False)
-        self.power = power
-        check_choice("gradient", gradient, ("exact", "improving", "published", "attract"))
-        self.gradient = gradient
-        check_choice("bits", bits, ("auto", "drawn", "expected"))
-        self.bits = bits
-        check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
-        self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))
-        self.register_buffer("step", torch.tensor(0, dtype=torch.long))
         self.validate = validate
 
     def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
-        """The loss: a scalar. In training mode, every call draws new numbers."""
+        """The loss: a scalar."""
         score, relevant, group = self.prepare(score, relevant, group)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        step = self.step.clone()
-        if self.training:
-            self.step.add_(1)
-
-        pairs = self.pairs(score, relevant, group)
-        if self.bits != "drawn" and many_pairs(pairs):
-            value = self.of_pairs(pairs, step, score, relevant, group)
-        else:
-            value = self.of_families(step, score, relevant, group)
+        families = self.pairs(score, relevant, group)
+        families = limited_families(families, (score,), 4.0)
+        relaxed = (
+            RelaxedPairs(sigmoid_step, sigmoid_powers, self.temperature, self.squash),
+            RelaxedPairs(sigmoid_step, sigmoid_powers, self.temperature, self.squash),
+        )
+        value = self.relaxed_metric(relaxed, families, score, relevant, group)
         return -value
 
-    def of_pairs(
+    def relaxed_metric(
         self,
-        pairs: tuple[PairFamily, PairFamily],
-        step: Tensor,
+        relaxed: tuple[RelaxedPairs, RelaxedPairs],
+        families: tuple[PairFamily, PairFamily],
         score: Tensor,
         relevant: Tensor,
         group: Tensor,
     ) -> Tensor:
-        """The interpolated metric by sorting the scores: of many pairs."""
-
-        def metric(rows: Tensor) -> Tensor:
-            return self.metric_of_rows(rows, pairs, score, relevant, group)
-
-        relaxed = RelaxedPairs(sigmoid_step, sigmoid_powers, self.temperature, self.squash)
-        return interpolate_pairs(
-            pairs,
-            metric,
-            relaxed,
-            self.seed,
-            step,
-            good=self.good,
-            bad=self.bad,
-            nearby=self.nearby,
-            power=self.power,
-            gradient=self.gradient,
-        )
-
-    def of_families(self, step: Tensor, score: Tensor, relevant: Tensor, group: Tensor) -> Tensor:
-        """The interpolated metric with all comparisons written out: of few."""
-        families = self.families(score, relevant, group)
-
-        def metric(rows: Tensor) -> Tensor:
-            return self.metric_of_rows(rows, families, score, relevant, group)
-
-        return interpolate_idw(
-            families,
-            metric,
-            sigmoid_step,
-            self.seed,
-            step,
-            temperature=self.temperature,
-            squash=self.squash,
-            good=self.good,
-            bad=self.bad,
-            nearby=self.nearby,
-            power=self.power,
-            gradient=self.gradient,
-            bits=self.bits,
-        )
+        """Relaxed binaries in the metric itself, by the t-norm `godel`."""
+        wins1 = pair_counts(families[0], relaxed[0])
+        numbers = group_numbers(group)
+        total = sums_in_groups(~relevant, numbers)
+        # balance[i] = (wins1[i] + wins1[i] - count[j | not relevant[j] and group[j] == group[i]]...
+        balance = otherwise(divide(wins1 + wins1 - total, total), 0)
+        # positives[i] = count[j | relevant[j] and group[j] == group[i]]
+        positives = sums_in_groups(relevant, numbers)
+        # queries = count[g | first(group, g)]
+        queries = first_occurrence(group).sum(-1)
+        total2 = torch.where(relevant, divide(balance, positives), 0).sum(-1)
+        return self.defined(otherwise(0.5 + divide(0.5 * total2, queries), 0.5))
 
     def pairs(
         self, score: Tensor, relevant: Tensor, group: Tensor
@@ -338,9 +279,9 @@ class Auroc(nn.Module):
         return score, relevant, group
 
 
-def auroc(score: Tensor, relevant: Tensor, group: Tensor | None = None, *, seed: int = 0) -> Tensor:
-    """The loss as a function; ``Auroc`` keeps the options and the step."""
-    loss = Auroc(seed=seed)
+def auroc(score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
+    """The loss as a function; ``Auroc`` keeps the options."""
+    loss = Auroc()
     value: Tensor = loss(score, relevant, group)
     return value
 
@@ -501,58 +442,6 @@ def no_entry(found: Tensor) -> bool:
     return not bool(found.any() if found.ndim else found)
 
 
-class AttachSlopes(torch.autograd.Function):
-    """A value with its derivatives by several tensors, all computed along with it."""
-
-    @staticmethod
-    def forward(
-        ctx: torch.autograd.function.FunctionCtx,
-        value: Tensor,
-        kept: tuple[int, ...] | None,
-        count: int,
-        *rest: Tensor,
-    ) -> Tensor:
-        """Returns ``value / count``; ``rest`` are the tensors, then as many slopes."""
-        half = len(rest) // 2
-        ctx.save_for_backward(*rest[half:])
-        ctx.kept, ctx.count = kept, count  # type: ignore[attr-defined]
-        ctx.shapes = [tensor.shape for tensor in rest[:half]]  # type: ignore[attr-defined]
-        return value.view_as(value) if count == 1 else value / count
-
-    @staticmethod
-    def backward(
-        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        """The slopes, scaled; they have no derivatives of their own."""
-        # with once_differentiable, a gradient penalty would silently have no gradient
-        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            raise RuntimeError("the gradient of this loss is in closed form, and has no gradient")
-        slopes = ctx.saved_tensors  # type: ignore[attr-defined]
-        shapes = ctx.shapes  # type: ignore[attr-defined]
-        if ctx.count != 1:  # type: ignore[attr-defined]
-            grad = grad / ctx.count  # type: ignore[attr-defined]
-        if ctx.kept is not None:  # type: ignore[attr-defined]
-            grad = grad.reshape(ctx.kept)  # type: ignore[attr-defined]
-        grads = [grad * slope for slope in slopes]
-        grads = [
-            each if each.shape == shape else each.sum_to_size(shape)
-            for each, shape in zip(grads, shapes, strict=True)
-        ]
-        return (None, None, None, *grads, *([None] * len(grads)))
-
-
-def attach_slopes(tensors: tuple[Tensor, ...], value: Tensor, *slopes: Tensor) -> Tensor:
-    """``value`` as a function of ``tensors``, whose derivatives by them are ``slopes``.
-
-    Args:
-        tensors: What the value was computed from; each broadcasts with ``value``.
-        value: Elementwise in the tensors.
-        slopes: One for each tensor, in the shape of ``value``.
-    """
-    attached: Tensor = AttachSlopes.apply(value, None, 1, *tensors, *slopes)  # type: ignore[no-untyped-call]
-    return attached
-
-
 def first_occurrence(values: Tensor) -> Tensor:
     """True at the first of each distinct value: ``[n] -> [n]``."""
     if values.shape[0] == 0:
@@ -632,12 +521,6 @@ def layout(family: Family) -> tuple[int, int]:
         else:
             columns *= size
     return rows, columns
-
-
-def count_of_rows(family: Family) -> int:
-    """How many counts of a family the metric takes."""
-    rows, _ = layout(family)
-    return 2 * rows if family.both_ways else rows
 
 
 def binaries_of(family: Family) -> Tensor:
@@ -742,339 +625,33 @@ def sigmoid_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, T
     return tail, (tail - tail * tail) * (1 / temperature)
 
 
-def scramble(number: Tensor) -> Tensor:
-    """A 32-bit mixing function on int64 tensors that hold 32-bit values.
+def straight_through_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, Tensor]:
+    """The bit itself, with the gradient of the logistic function.
 
-    Both multipliers are below 2^31, so no product leaves the range of int64.
+    Source: Bengio, Leonard, Courville 2013, for the estimator as such.
+    The arguments and the result are those of :func:`sigmoid_step`; the tail is 0.
     """
-    number = ((number ^ (number >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-    number = ((number ^ (number >> 15)) * 0x31848BAB) & 0xFFFFFFFF
-    return number ^ (number >> 16)
+    _, slope = sigmoid_step(margin, temperature)
+    return torch.zeros_like(slope), slope
 
 
-def random_words(seed: Tensor, step: Tensor, count: int) -> Tensor:
-    """Uniform 32-bit words, as int64: ``[count]``.
+def relaxed_bits(won: Tensor, comparisons: Tensor, tail: Tensor, slope: Tensor) -> Tensor:
+    """The relaxed binaries as a function of the comparisons.
 
     Args:
-        seed: Scalar int64.
-        step: Scalar int64; another step gives other words.
-        count: How many; the first ones do not depend on it.
+        won: The bits that are relaxed.
+        comparisons: What they are the signs of; the gradient flows to these.
+        tail: How far each relaxed binary is from its bit.
+        slope: The derivative of each by its comparison.
     """
-    key = scramble((seed + (seed >> 32) * 0x7FEB352D + step * 0x9E3779B1) & 0xFFFFFFFF)
-    return scramble(torch.arange(count, device=seed.device) ^ key)
+    relaxed: Tensor = RelaxedBits.apply(  # type: ignore[no-untyped-call]
+        comparisons, torch.where(won, 1 - tail, tail), slope
+    )
+    return relaxed
 
 
-def random_below(words: Tensor, bound: Tensor) -> Tensor:
-    """Whole numbers in ``[0, bound)`` from 32-bit words; 0 where the bound is 0."""
-    return (words * bound) >> 32
-
-
-def count_ones(words: Tensor) -> Tensor:
-    """The number of ones in each 32-bit word (int64)."""
-    words = words - ((words >> 1) & 0x55555555)
-    words = (words & 0x33333333) + ((words >> 2) & 0x33333333)
-    words = (words + (words >> 4)) & 0x0F0F0F0F
-    return ((words * 0x01010101) & 0xFFFFFFFF) >> 24
-
-
-def pick_among(words: Tensor, mask: Tensor) -> Tensor:
-    """A position where ``mask`` holds for each word: ``[t], [L] -> [t]``; 0 if there is none."""
-    if mask.shape[0] == 0:
-        return torch.zeros_like(words)
-    ranks = mask.cumsum(0, dtype=torch.int32)
-    rank = (random_below(words, ranks[-1].long()) + 1).int()
-    return torch.searchsorted(ranks, rank).clamp_max(mask.shape[0] - 1)
-
-
-class Flips(NamedTuple):
-    """The bits in which t anchors differ from the configuration that they are drawn around.
-
-    Args:
-        at: ``[t, m]``, flat positions among all dense places of all families.
-        flips: ``[t, m]``, bool: which of them flip; no position does twice.
-    """
-
-    at: Tensor
-    flips: Tensor
-
-
-def pick_bits(
-    families: tuple[Family, ...], lines: tuple[tuple[int, ...], ...], may: Tensor, words: Tensor
-) -> Flips:
-    """One bit each of those that may flip; none if none may.
-
-    Args:
-        families: The comparisons.
-        lines: Of no meaning here: ``pick_lines`` takes them.
-        may: ``[L]``, bool.
-        words: ``[t]``, random.
-    """
-    at = pick_among(words, may).unsqueeze(-1)
-    return Flips(at, may[at])
-
-
-def flipped_rows(
-    families: tuple[Family, ...], rows: Tensor, positions: Tensor, gains: Tensor
-) -> Tensor:
-    """Row counts after some flips each.
-
-    Args:
-        families: Give the layout of flat positions.
-        rows: ``[t, R]``, counts before the flips; not changed.
-        positions: ``[t, m]``, flat positions among all dense places of all families.
-        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
-            flip.
-
-    Returns:
-        ``[t, R]``.
-    """
-    result = rows.clone()
-    place_start, row_start = 0, 0
-    for family in families:
-        count, columns = layout(family)
-        places = count * columns
-        if places == 0:
-            row_start += count_of_rows(family)
-            continue
-        local = positions - place_start
-        here = (local >= 0) & (local < places)
-        local = local.clamp(0, places - 1)
-        change = torch.where(here, gains, 0)
-        result.scatter_add_(-1, row_start + local // columns, change)
-        if family.mirrored:
-            items = family.stored.shape[-1]
-            group, pair = local // (items * items), local % (items * items)
-            first, second = pair // items, pair % items
-            mirror = (
-                group * items + second
-                if family.columns
-                else group * items * items + second * items + first
-            )
-            result.scatter_add_(-1, row_start + mirror, -change)
-        if family.both_ways:
-            items = family.stored.shape[-1]
-            against = count + local // (items * items) * items + local % items
-            result.scatter_add_(-1, row_start + against, change)
-        place_start += places
-        row_start += count_of_rows(family)
-    return result
-
-
-def words_of_bits(families: tuple[Family, ...]) -> int:
-    """How many random words the bits of one configuration take, each row beginning a new one."""
-    total = 0
-    for family in families:
-        rows, columns = layout(family)
-        total += rows * ((columns + 31) // 32)
-    return total
-
-
-def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
-    """Fair random bits at all dense places, row by row: ``[t, words] -> [t, L]``, bool."""
-    parts, start = [], 0
-    shifts = torch.arange(32, device=words.device)
-    for family in families:
-        rows, columns = layout(family)
-        size = rows * ((columns + 31) // 32)
-        shape = (words.shape[0], rows, (columns + 31) // 32, 1)
-        chunk = words[:, start : start + size].reshape(shape)
-        bits = ((chunk >> shifts) & 1).flatten(-2)[..., :columns]
-        parts.append(
-            bits.reshape((words.shape[0], rows * columns)).bool() & family.stored.reshape(-1)
-        )
-        start += size
-    return torch.cat(parts, -1)
-
-
-def fair_counts(words: Tensor, stored: Tensor) -> Tensor:
-    """How many of each row's bits are 1 if all are fair: ``[..., R]``, int64.
-
-    Up to 32 bits they are the ones of a random word. Of more, the binomial distribution is taken
-    for the normal one, rounded; its skewness is 0, so that they differ by less than 1 / (8 n).
-
-    Args:
-        words: ``[..., R, 3]``, random.
-        stored: ``[R]``, how many bits each row has.
-    """
-    kept = (1 << stored.clamp(0, 32)) - 1
-    few = count_ones(words[..., 0] & kept)
-    uniform = (words[..., 1:].double() + 0.5) / 2**32
-    normal = (-2 * uniform[..., 0].log()).sqrt() * (2 * torch.pi * uniform[..., 1]).cos()
-    size = stored.double()
-    many = (size / 2 + size.sqrt() / 2 * normal).round().long()
-    return torch.where(stored <= 32, few, many.clamp_min(0).minimum(stored))
-
-
-def words_of_counts(families: tuple[Family, ...]) -> int:
-    """How many random words the row counts of one fair configuration take."""
-    total = 0
-    for family in families:
-        rows, columns = layout(family)
-        coupled = family.mirrored or family.both_ways
-        total += rows * ((columns + 31) // 32 if coupled else 3)
-    return total
-
-
-def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
-    """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
-
-    A family whose pairs stand in two rows couples them, so its bits are written out.
-
-    Args:
-        families: The comparisons.
-        words: As many for each configuration as ``words_of_counts`` says.
-    """
-    parts, start = [], 0
-    for family in families:
-        rows, columns = layout(family)
-        if family.mirrored or family.both_ways:
-            size = rows * ((columns + 31) // 32)
-            bits = random_binaries((family,), words[:, start : start + size])
-            parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
-        else:
-            size = 3 * rows
-            chunk = words[:, start : start + size].reshape((words.shape[0], rows, 3))
-            parts.append(fair_counts(chunk, row_counts(family, family.stored)))
-        start += size
-    return torch.cat(parts, -1)
-
-
-def dense_row_counts(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
-    """Row counts of bits at all dense places: ``[..., L] -> [..., R]``."""
-    parts, start = [], 0
-    for family in families:
-        places = family.stored.numel()
-        chunk = binaries[..., start : start + places]
-        parts.append(row_counts(family, chunk.reshape((*chunk.shape[:-1], *family.stored.shape))))
-        start += places
-    return torch.cat(parts, -1)
-
-
-def interpolate_between(
-    families: tuple[Family, ...],
-    metric: Callable[[Tensor], Tensor],
-    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
-    draw: Callable[[Standing], DrawnAnchors],
-    best: Tensor | None,
-    temperature: Tensor | float,
-    squash: str,
-    power: float,
-    gradient: str,
-) -> Tensor:
-    """The metric interpolated between anchors of any kind; ``draw`` samples them."""
-    comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
-    now = end_to_end([binaries_of(family).reshape(-1) for family in families])
-    if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
-        return metric(dense_row_counts(families, now)) + comparisons.sum()
-    with torch.no_grad():
-        stored = end_to_end([family.stored.reshape(-1) for family in families])
-        tail, slope = relax(comparisons.detach().abs(), temperature)
-        standing = where_we_stand(tail, stored, now, best)
-        anchors = draw(standing)
-    metrics = metric(anchors.rows).to(standing.tail.dtype)
-    with torch.no_grad():
-        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
-        slope = slope_towards(standing, anchors.along(standing, pulls), pulls) * slope
-    result = attach_gradient(comparisons, value, slope)
-    if metrics.requires_grad:  # the metric has continuous parts besides its decisions
-        result = result + shares.dot(metrics - metrics.detach())
-    return result
-
-
-def end_to_end(parts: list[Tensor]) -> Tensor:
-    """The parts of all families in one; the only one as it is, without a copy."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-class Standing(NamedTuple):
-    """Where the current scores stand among the configurations; all are ``[L]``, over all places.
-
-    Args:
-        stored: Where there is a comparison.
-        now: The current configuration.
-        wrong: Where it differs from the best one.
-        kept: 1 where there is a comparison, else 0.
-        tail: How far the relaxed binary is from the current one, at most 1/2.
-        excess: What differing in this bit adds to a squared distance: 1 - 2 tail.
-    """
-
-    stored: Tensor
-    now: Tensor
-    wrong: Tensor
-    kept: Tensor
-    tail: Tensor
-    excess: Tensor
-
-
-def where_we_stand(tail: Tensor, stored: Tensor, now: Tensor, best: Tensor | None) -> Standing:
-    """Compares the current configuration with the relaxed one, and with the best one."""
-    kept = stored.to(tail.dtype)
-    tail = tail * kept
-    wrong = stored & ~now if best is None else stored & (now != best)
-    return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
-
-
-class DrawnAnchors(Protocol):
-    """Sampled anchors: their row counts, ``[t, R]``, and squared distances, ``[t]``."""
-
-    @property
-    def rows(self) -> Tensor: ...
-
-    @property
-    def squared(self) -> Tensor: ...
-
-    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
-        """For each bit the sum of the pulls of anchors that differ from the current one: ``[L]``.
-
-        Args:
-            standing: Where the current scores stand.
-            pulls: ``[t]``, of the anchors.
-        """
-        ...
-
-
-def slope_towards(standing: Standing, along: Tensor, pulls: Tensor) -> Tensor:
-    """The sum over anchors of ``pull * (u - anchor)``, bit by bit: ``[L]``.
-
-    With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor
-    that differs from the current bit adds s.
-    """
-    along = along - standing.tail * pulls.sum()
-    return torch.where(standing.now, along, -along) * standing.kept
-
-
-def idw_weights(
-    squared: Tensor, values: Tensor, power: float, gradient: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The interpolated value, and what each anchor has to do with it.
-
-    Args:
-        squared: ``[t]``, squared distances, not negative.
-        values: ``[t]``, the metric at each anchor.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-
-    Returns:
-        The value, a scalar; the factor of ``u - a_k`` in its gradient, ``[t]``; and the share of
-        each anchor in it, ``[t]``.
-    """
-    tiny = torch.finfo(squared.dtype).tiny
-    squared = squared.clamp_min(tiny)
-    nearest = squared.amin()
-    # scaled so that none overflows; an anchor at distance 0 leaves nothing to the others
-    weights = (nearest / squared) ** (power / 2)
-    total = weights.sum()
-    value = weights.dot(values) / total
-    shift = {"exact": -1, "improving": -1, "published": 1, "attract": 0}[gradient]
-    pulls = values + shift * value
-    if gradient == "improving":  # nothing is pushed away from what is worse
-        pulls = pulls.clamp_min(0)
-    pulls = pulls * weights / (total * squared)
-    return value, pulls * (-power * (nearest > tiny)), weights / total
-
-
-class AttachGradient(torch.autograd.Function):
-    """A value with a gradient that was computed along with it."""
+class RelaxedBits(torch.autograd.Function):
+    """Values with the elementwise derivative that was computed along with them."""
 
     @staticmethod
     def forward(
@@ -1082,178 +659,16 @@ class AttachGradient(torch.autograd.Function):
     ) -> Tensor:
         """Returns ``value`` and keeps ``slope`` for the way back."""
         ctx.save_for_backward(slope)
-        return value.clone()
+        return value.view_as(value)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(
         ctx: torch.autograd.function.FunctionCtx, grad: Tensor
     ) -> tuple[Tensor, None, None]:
-        """The kept gradient, scaled; it has no derivative of its own."""
+        """The slopes, scaled; they have no derivatives of their own."""
         (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return grad * slope, None, None
-
-
-def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor:
-    """``value`` as a function of ``comparisons`` whose gradient is ``slope``."""
-    attached: Tensor = AttachGradient.apply(  # type: ignore[no-untyped-call]
-        comparisons, value, slope
-    )
-    return attached
-
-
-def interpolate_idw(
-    families: tuple[Family, ...],
-    metric: Callable[[Tensor], Tensor],
-    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
-    seed: Tensor,
-    step: Tensor,
-    best: Tensor | None = None,
-    temperature: Tensor | float = 1.0,
-    squash: str = "none",
-    good: int = 16,
-    bad: int = 16,
-    nearby: int = 16,
-    power: float = 1.0,
-    gradient: str = "exact",
-    bits: str = "auto",
-    pick: Callable[
-        [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
-    ] = pick_bits,
-    lines: tuple[tuple[int, ...], ...] = (),
-) -> Tensor:
-    r"""The interpolated metric, differentiable in the scores.
-
-    Anchors are described by how they differ from the current configuration: d^2 to the latter is
-    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
-    digits. One pass over the comparisons and a few corrections give value and gradient.
-
-    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
-    ``lossc.runtime.reference.idw_gradient``.
-
-    Args:
-        families: The comparisons.
-        metric: The metric of row counts, ``[t, R] -> [t]``.
-        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
-        seed: Scalar int64.
-        step: Scalar int64; anchors are drawn anew for every step.
-        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
-            comparisons are won.
-        temperature: Of the step, in the units of the (squashed) scores.
-        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
-        good: Anchors that differ a little from the best.
-        bad: Anchors of fair random bits.
-        nearby: Anchors that correct something wrong of the current configuration.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
-            mean over the bits, ``auto`` draws below 64 comparisons.
-        pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
-        lines: For the latter, the axes of each family along which its lines run.
-
-    Returns:
-        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
-        gradient.
-    """
-
-    def draw(standing: Standing) -> Anchors:
-        drawn = bits == "drawn" or (bits == "auto" and standing.stored.shape[0] < 64)
-        counts = (good, nearby, bad)
-        return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
-
-    return interpolate_between(
-        families, metric, relax, draw, best, temperature, squash, power, gradient
-    )
-
-
-class Anchors(NamedTuple):
-    """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
-
-    Args:
-        good: What each good anchor flips of the best configuration.
-        near: What each nearby one flips of the current one.
-        rows: ``[t, R]``, row counts of all.
-        squared: ``[t]``, squared distances from the relaxed binaries.
-        differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
-            bits were drawn; else ``None``.
-    """
-
-    good: Flips
-    near: Flips
-    rows: Tensor
-    squared: Tensor
-    differ: Tensor | None
-
-    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
-        """For each bit the sum of the pulls of anchors that differ from the current one."""
-        wrong = standing.wrong
-        good, near = self.good.at.shape[0], self.near.at.shape[0]
-        to_best, to_good, to_near = pulls[:1], pulls[1 : 1 + good], pulls[1 + good :][:near]
-        to_bad = pulls[1 + good + near :]
-        found = wrong.to(standing.tail.dtype) * (to_best.sum() + to_good.sum())
-        back = torch.where(wrong[self.good.at], -1, 1) * self.good.flips
-        found.index_add_(0, self.good.at.flatten(), (to_good.unsqueeze(-1) * back).flatten())
-        there = to_near.unsqueeze(-1) * self.near.flips
-        found.index_add_(0, self.near.at.flatten(), there.flatten())
-        if self.differ is None:
-            return found + standing.kept * (to_bad.sum() / 2)
-        return found + (to_bad.unsqueeze(-1) * self.differ).sum(0)
-
-
-def sample_anchors(
-    families: tuple[Family, ...],
-    standing: Standing,
-    best: Tensor | None,
-    seed: Tensor,
-    step: Tensor,
-    counts: tuple[int, int, int],
-    drawn: bool,
-    pick: Callable[[tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips],
-    lines: tuple[tuple[int, ...], ...],
-) -> Anchors:
-    """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
-    stored, now, wrong, kept, tail, excess = standing
-    good, nearby, bad = counts
-    width = words_of_bits(families) if drawn else words_of_counts(families)
-    words = random_words(seed, step, good + nearby + bad * width)
-    words, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
-    # good anchors flip the best configuration anywhere; nearby ones correct what is wrong, if any
-    to_good = pick(families, lines, stored, words[:good])
-    to_near = pick(families, lines, wrong | (stored & ~wrong.any()), words[good:])
-
-    # squared distances, all as the current one plus the bits that differ: no digits are lost
-    current = tail.dot(tail)
-    missing = excess.dot(wrong.to(excess.dtype))
-    wrong_good, excess_good = wrong[to_good.at], excess[to_good.at] * to_good.flips
-    # of wrong bits an anchor differs where it does not flip; a difference of 0 is to be exactly 0
-    righted = (wrong_good & to_good.flips).sum(-1)
-    rest = missing - (excess_good * wrong_good).sum(-1)
-    rest = torch.where(wrong.sum() > righted, rest.clamp_min(0), 0)
-    good_distance = current + rest + (excess_good * ~wrong_good).sum(-1)
-    near_distance = current + (excess[to_near.at] * to_near.flips).sum(-1)
-
-    now_rows = dense_row_counts(families, now)
-    best_rows = dense_row_counts(families, stored if best is None else best & stored)
-    # what a flip of the current bit wins; of the best one, the opposite where they differ
-    gain_near = torch.where(now[to_near.at], -1, 1) * to_near.flips
-    gain_good = torch.where(now[to_good.at] != wrong_good, -1, 1) * to_good.flips
-    rows = [
-        best_rows.unsqueeze(0),
-        flipped_rows(families, best_rows.expand(good, -1), to_good.at, gain_good),
-        flipped_rows(families, now_rows.expand(nearby, -1), to_near.at, gain_near),
-    ]
-    differ = None
-    bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
-    if drawn:
-        bits_of_bad = random_binaries(families, bad_words)
-        rows.append(dense_row_counts(families, bits_of_bad))
-        differ = ((bits_of_bad != now) & stored).to(excess.dtype)
-        bad_distance = current + (differ * excess).sum(-1)
-    else:
-        rows.append(random_row_counts(families, bad_words))
-    best_distance = (current + missing).unsqueeze(0)
-    squared = torch.cat([best_distance, good_distance, near_distance, bad_distance])
-    return Anchors(to_good, to_near, torch.cat(rows), squared, differ)
 
 
 def sigmoid_powers(name: str, double: bool) -> tuple[float, ...]:
@@ -1747,52 +1162,6 @@ def pairs_won_against(order: PairOrder) -> Tensor:
     return to_items(stored_of(ours, theirs) - before_of(ours, theirs), ours)
 
 
-def pairs_stored(order: PairOrder) -> Tensor:
-    """In how many pairs each left item is: ``[*batch, m]``, int64."""
-    return to_items(stored_of(order.left, order.right), order.left)
-
-
-def pairs_stored_against(order: PairOrder) -> Tensor:
-    """In how many pairs each right item is: ``[*batch, n]``, int64."""
-    return to_items(stored_of(order.right, order.left), order.right)
-
-
-def stored_pair_at(order: PairOrder, ranks: Tensor) -> tuple[Tensor, Tensor]:
-    """The pairs of these numbers, in a fixed order of all.
-
-    Args:
-        order: Has ``pairs_stored(order).sum()`` pairs, more than 0.
-        ranks: ``[t]``, int64, from 0 to below that.
-
-    Returns:
-        The positions of the left and of the right items in the flattened ``[*batch, m]`` and
-        ``[*batch, n]``: ``[t]`` each.
-    """
-    first, _ = group_bounds(order.left, order.right)
-    return pair_at(order, ranks, stored_of(order.left, order.right), first)
-
-
-def lost_pair_at(order: PairOrder, ranks: Tensor) -> tuple[Tensor, Tensor]:
-    """As ``stored_pair_at``, of the pairs whose binary is 0: those stored and not won."""
-    ours, theirs = order.left, order.right
-    lost = stored_of(ours, theirs) - before_of(ours, theirs)
-    return pair_at(order, ranks, lost, ours.place)
-
-
-def pair_at(
-    order: PairOrder, ranks: Tensor, counts: Tensor, first: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Pairs by number, where each left item has ``counts`` right ones from ``first`` on."""
-    ends = counts.cumsum(0)
-    # of no pairs at all, any position inside will do
-    i = torch.searchsorted(ends, ranks, right=True).clamp_max(ends.shape[0] - 1)
-    j = first[i] + ranks - (ends - counts)[i]
-    if order.left.itself is not None:
-        itself = order.left.itself[i]
-        j = j + ((itself >= first[i]) & (itself <= j)).long()
-    return order.left.at[i], order.right.at[j.clamp(0, order.right.at.shape[0] - 1)]
-
-
 def in_blocks(values: Tensor) -> Tensor:
     """Values in columns of 16, at least one place of which is empty: 0.
 
@@ -2203,6 +1572,271 @@ def many_pairs(families: tuple[PairFamily, ...], limit: int = 2**18) -> bool:
     return places > limit
 
 
+def spread_factor(scores: tuple[Tensor, ...], most: float) -> Tensor:
+    """By what the scores are to be divided, so that they spread by ``most`` at the most.
+
+    Their spread is the root mean square distance from the mean of the last axis, of what is finite;
+    of several inputs, the widest one's. It is detached.
+
+    Args:
+        scores: The live inputs, ``[..., items]``.
+        most: The largest spread that is left as it is, positive.
+
+    Returns:
+        A scalar, at least 1.
+    """
+    factors = []
+    for value in scores:
+        value = value.detach().float() if value.dtype.itemsize < 4 else value.detach()
+        known = value.isfinite()
+        value = torch.where(known, value, 0)
+        if value.numel() == 0:
+            continue
+        largest = value.abs().amax().clamp_min(torch.finfo(value.dtype).tiny)
+        value, last = value / largest, 0 if value.ndim == 0 else -1  # squares must not overflow
+        count = known.sum(last, keepdim=True).clamp_min(1)
+        off = torch.where(known, value - value.sum(last, keepdim=True) / count, 0)
+        spread = (off.square().sum() / known.sum().clamp_min(1)).sqrt() * largest
+        factors.append((spread / most).clamp_min(1))
+    if not factors:
+        return torch.ones((), device=scores[0].device)
+    return torch.stack([factor.to(factors[0].dtype) for factor in factors]).amax()
+
+
+def limited_families(families: Any, scores: tuple[Tensor, ...], most: float) -> Any:
+    """The families of scores that are divided by a common factor, if they spread too far.
+
+    The outcome of every comparison stays, thresholds being divided alike; a step of a fixed
+    temperature, or a squash, keeps a slope then, however large the scores are.
+
+    Args:
+        families: A tuple of ``Family`` and ``PairFamily``; what is returned has the same types.
+        scores: The live inputs, ``[..., items]``.
+        most: The largest spread that is left as it is.
+    """
+    factor = spread_factor(scores, most)
+    readable = not torch.compiler.is_compiling() and factor.device.type == "cpu"
+    if readable and bool(factor == 1):
+        return families  # as it is nearly always
+    return tuple(limited_family(family, factor) for family in families)
+
+
+def limited_family(family: Any, factor: Tensor) -> Any:
+    """A family with both sides divided; a side that is the other one stays so."""
+    sides = family.pairs if isinstance(family, PairFamily) else family
+    left = sides.left / factor.to(sides.left.dtype)
+    right = left if sides.right is sides.left else sides.right / factor.to(sides.right.dtype)
+    if isinstance(family, PairFamily):
+        return family._replace(pairs=family.pairs._replace(left=left, right=right))
+    return family._replace(left=left, right=right)
+
+
+class WrittenPairs(NamedTuple):
+    """The items of pairs, those that are kept as far as that can be told, one row a left item.
+
+    Args:
+        pairs: Where they come from.
+        left_at: ``[K]``, flat positions of the left items; ``None``: all, in order.
+        right_at: ``[R]``, those of the right ones where there are no batch axes; ``None``: all.
+    """
+
+    pairs: Pairs
+    left_at: Tensor | None
+    right_at: Tensor | None
+
+    @property
+    def size(self) -> int:
+        """How many pairs that makes."""
+        rows = self.pairs.left.numel() if self.left_at is None else self.left_at.shape[0]
+        columns = self.pairs.right.shape[-1] if self.right_at is None else self.right_at.shape[0]
+        return rows * columns
+
+
+def kept_pairs(pairs: Pairs) -> WrittenPairs:
+    """Leaves out items that are not kept; not where their number cannot be read in time."""
+    if torch.compiler.is_compiling() or pairs.left.device.type != "cpu":
+        return WrittenPairs(pairs, None, None)
+    left_at = pairs.left_kept.reshape(-1).nonzero().squeeze(-1)
+    right_at = pairs.right_kept.nonzero().squeeze(-1) if pairs.right.ndim == 1 else None
+    return WrittenPairs(pairs, left_at, right_at)
+
+
+def bits_of_slice(
+    written: WrittenPairs, relaxed: RelaxedPairs, nothing: float, rows: slice = slice(None)
+) -> Tensor:
+    """Relaxed binaries of some left items with all right ones of theirs: ``[K, R]``.
+
+    Args:
+        written: The pairs.
+        relaxed: How they are relaxed.
+        nothing: What stands where there is no comparison.
+        rows: Which of the left items.
+    """
+    pairs = written.pairs
+    left = pairs.left.reshape(-1)
+    at = written.left_at
+    at = torch.arange(left.shape[0], device=left.device) if at is None else at
+    at = at[rows]
+    batch = None if pairs.left.ndim == 1 else at // pairs.left.shape[-1]
+
+    def of_right(values: Tensor) -> Tensor:
+        """``[R]``, or ``[K, R]`` with batch axes."""
+        if batch is not None:
+            return values.flatten(0, -2).index_select(0, batch)
+        return values if written.right_at is None else values.index_select(0, written.right_at)
+
+    comparisons = left.index_select(0, at).unsqueeze(-1) - of_right(pairs.right)
+    tail, slope = relaxed.relax(comparisons.detach().abs(), relaxed.temperature)
+    bits = relaxed_bits(comparisons.detach() > 0, comparisons, tail, slope)
+    there: list[Tensor] = []
+    if written.left_at is None:
+        there.append(pairs.left_kept.reshape(-1).index_select(0, at).unsqueeze(-1))
+    if written.right_at is None:
+        there.append(of_right(pairs.right_kept))
+    if pairs.left_group is not None and pairs.right_group is not None:
+        ours = pairs.left_group.reshape(-1).index_select(0, at).unsqueeze(-1)
+        there.append(ours == of_right(pairs.right_group))
+    if pairs.same:
+        items = torch.arange(pairs.right.shape[-1], device=left.device)
+        theirs = items if written.right_at is None else written.right_at
+        there.append(at.unsqueeze(-1) % pairs.left.shape[-1] != theirs)
+    for condition in there:
+        bits = torch.where(condition, bits, nothing)
+    return bits
+
+
+def counts_of_slice(
+    written: WrittenPairs, relaxed: RelaxedPairs, to_left: bool, rows: slice = slice(None)
+) -> Tensor:
+    """What some left items add to the counts: in the flat shape of the left, or right, items."""
+    bits = bits_of_slice(written, relaxed, 0.0, rows)
+    pairs, at = written.pairs, written.left_at
+    if to_left:
+        counts = bits.sum(-1)
+        if at is None and rows == slice(None):
+            return counts
+        at = torch.arange(pairs.left.numel(), device=bits.device) if at is None else at
+        return bits.new_zeros(pairs.left.numel()).index_add(0, at[rows], counts)
+    if pairs.right.ndim == 1:
+        counts = bits.sum(0)
+        if written.right_at is None:
+            return counts
+        return bits.new_zeros(pairs.right.numel()).index_add(0, written.right_at, counts)
+    at = torch.arange(pairs.left.numel(), device=bits.device) if at is None else at
+    counts = bits.new_zeros(pairs.right.flatten(0, -2).shape)
+    return counts.index_add(0, at[rows] // pairs.left.shape[-1], bits).reshape(-1)
+
+
+class WrittenCounts(torch.autograd.Function):
+    """Relaxed counts of few pairs of kept items, in as few operations as there can be."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        left: Tensor,
+        right: Tensor,
+        written: WrittenPairs,
+        relaxed: RelaxedPairs,
+        to_left: bool,
+    ) -> Tensor:
+        """Counts in the shape of one side."""
+        pairs, ours, theirs = written
+        assert ours is not None and theirs is not None
+        comparisons = left.index_select(0, ours).unsqueeze(-1) - right.index_select(0, theirs)
+        bits, slope = relaxed.relax(comparisons.abs(), relaxed.temperature)
+        bits = torch.where(comparisons > 0, 1 - bits, bits)
+        if pairs.left_group is not None and pairs.right_group is not None:
+            groups = pairs.left_group.index_select(0, ours).unsqueeze(-1)
+            together = groups == pairs.right_group.index_select(0, theirs)
+            bits, slope = bits * together, slope * together
+        if pairs.same:
+            apart = ours.unsqueeze(-1) != theirs
+            bits, slope = bits * apart, slope * apart
+        ctx.save_for_backward(ours, theirs, slope)
+        ctx.to_left = to_left  # type: ignore[attr-defined]
+        ctx.sizes = left.shape[0], right.shape[0]  # type: ignore[attr-defined]
+        at, size = (ours, left.shape[0]) if to_left else (theirs, right.shape[0])
+        return bits.new_zeros(size).index_copy_(0, at, bits.sum(-1 if to_left else 0))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """By the scores of the left and the right items."""
+        ours, theirs, slope = ctx.saved_tensors  # type: ignore[attr-defined]
+        own = grad.index_select(0, ours if ctx.to_left else theirs)  # type: ignore[attr-defined]
+        pulled = slope * (own.unsqueeze(-1) if ctx.to_left else own)  # type: ignore[attr-defined]
+        by_left, by_right = (grad.new_zeros(size) for size in ctx.sizes)  # type: ignore[attr-defined]
+        by_left.index_copy_(0, ours, pulled.sum(-1))
+        by_right.index_copy_(0, theirs, -pulled.sum(0))
+        return by_left, by_right, None, None, None
+
+
+def sliced_counts(written: WrittenPairs, relaxed: RelaxedPairs, to_left: bool) -> Tensor:
+    """Counts by slices of the left items, which are written out again on the way back."""
+    rows = written.pairs.left.numel() if written.left_at is None else written.left_at.shape[0]
+    at_once = max(1, 2**22 * rows // max(written.size, 1))
+
+    def part(left: Tensor, right: Tensor, start: int) -> Tensor:
+        pairs = written.pairs._replace(left=left, right=right)
+        here = written._replace(pairs=pairs)
+        return counts_of_slice(here, relaxed, to_left, slice(start, start + at_once))
+
+    total: Tensor | None = None
+    for start in range(0, rows, at_once):
+        counts: Tensor = checkpoint(
+            part, written.pairs.left, written.pairs.right, start, use_reentrant=False
+        )
+        total = counts if total is None else total + counts
+    assert total is not None
+    return total
+
+
+def most_pairs_written_out() -> int:
+    """Up to how many pairs writing them out is faster than sorting; see benchmarks/crossover.py."""
+    return 2**17
+
+
+def pair_counts(family: PairFamily, relaxed: RelaxedPairs, against: bool = False) -> Tensor:
+    """How many comparisons of each row are won: ``[*shape]``, no whole numbers.
+
+    Args:
+        family: The comparisons.
+        relaxed: How they are relaxed.
+        against: Count for the items on the other side instead.
+    """
+    counts: Tensor
+    pairs = squashed_pairs(family.pairs, relaxed.squash)
+    to_left = family.rows == "total" or (family.rows == "left") != against
+    written = kept_pairs(pairs)
+    if written.size <= most_pairs_written_out():
+        if written.left_at is None or written.right_at is None:
+            counts = counts_of_slice(written, relaxed, to_left)
+        else:
+            counts = WrittenCounts.apply(  # type: ignore[no-untyped-call]
+                pairs.left, pairs.right, written, relaxed, to_left
+            )
+    elif relaxed.powers is not None:
+        counts = summed_counts(pairs, relaxed, to_left)
+    else:
+        counts = sliced_counts(written, relaxed, to_left)
+    return counts.sum() if family.rows == "total" else counts.reshape(family.shape)
+
+
+def summed_counts(pairs: Pairs, relaxed: RelaxedPairs, to_left: bool) -> Tensor:
+    """Counts as sums of exponentials after one sort, flat; so are their derivatives."""
+    order = order_pairs(pairs)
+    tensors = [value for side in order for value in side if isinstance(value, Tensor)]
+    left, right = pairs.left, pairs.right
+    if torch.compiler.is_compiling() and right is left:
+        right = right.clone()  # the tracer takes no tensor twice
+    counts: Tensor = SummedCounts.apply(  # type: ignore[no-untyped-call]
+        left, right, order, relaxed, to_left, *tensors
+    )
+    return counts.reshape(-1)
+
+
 def padded_powers(relaxed: RelaxedPairs, names: tuple[str, ...], like: Tensor) -> Tensor:
     """Coefficients of several functions of a step: ``[names, K]``.
 
@@ -2215,34 +1849,56 @@ def padded_powers(relaxed: RelaxedPairs, names: tuple[str, ...], like: Tensor) -
     return torch.tensor(rows, dtype=torch.float64, device=like.device)
 
 
-class FlippedPairs(NamedTuple):
-    """One pair of some family for each of t anchors; or one line of pairs.
+class SummedCounts(torch.autograd.Function):
+    """Relaxed counts of the left (or right) items of sorted pairs."""
 
-    Args:
-        family: ``[t]``, the number of its family.
-        left: ``[t]``, flat positions of the left items.
-        right: ``[t]``, of the right items.
-    """
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        left: Tensor,
+        right: Tensor,
+        order: PairOrder,
+        relaxed: RelaxedPairs,
+        to_left: bool,
+        *tensors: Tensor,
+    ) -> Tensor:
+        """Counts in the shape of one side; ``tensors`` are those of ``order``."""
+        ctx.order, ctx.relaxed, ctx.to_left = order, relaxed, to_left  # type: ignore[attr-defined]
+        tail, slope = padded_powers(relaxed, ("tail", "slope"), left)
+        slope = slope / relaxed.temperature
+        if relaxed.relax is straight_through_step:
+            tail = torch.zeros_like(tail)
+        one_none = torch.eye(2, dtype=torch.float64, device=left.device)[0]
+        kernel = Kernel(
+            won_constant=one_none,
+            won=torch.stack([-tail, slope]),
+            lost_constant=torch.zeros_like(one_none),
+            lost=torch.stack([tail, slope]),
+        )
+        sums = pair_sums_right if to_left else pair_sums_left
+        both = sums(order, kernel, relaxed.temperature)
+        ctx.save_for_backward(both[1])
+        return both[0]
 
-    family: Tensor
-    left: Tensor
-    right: Tensor
-
-
-class SpreadPairs(NamedTuple):
-    """The pairs in which t anchors differ from the configuration that they are drawn around.
-
-    Args:
-        family: ``[t]``, the number of their family.
-        left: ``[t, m]``, flat positions of the left items.
-        right: ``[t, m]``, of the right items.
-        flips: ``[t, m]``, bool: which of them flip; no pair does twice.
-    """
-
-    family: Tensor
-    left: Tensor
-    right: Tensor
-    flips: Tensor
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """By the scores of the left and the right items."""
+        order, relaxed = ctx.order, ctx.relaxed  # type: ignore[attr-defined]
+        slope = padded_powers(relaxed, ("slope",), grad) / relaxed.temperature
+        none = slope.new_zeros(1)
+        kernel = Kernel(none, slope, none, slope)
+        (slopes,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        if ctx.to_left:  # type: ignore[attr-defined]
+            by_left = grad * slopes
+            by_right = -pair_sums_left(order, kernel, relaxed.temperature, grad).squeeze(0)
+        else:
+            by_left = pair_sums_right(order, kernel, relaxed.temperature, grad).squeeze(0)
+            by_right = -grad * slopes
+        rest = len(ctx.needs_input_grad) - 2  # type: ignore[attr-defined]
+        return by_left, by_right, *([None] * rest)
 
 
 def rows_won(family: PairFamily, order: PairOrder) -> Tensor:
@@ -2263,489 +1919,3 @@ def sorted_row_counts(families: tuple[PairFamily, ...]) -> Tensor:
             against = pairs_won_against(order) if family.rows == "left" else pairs_won(order)
             parts.append(against.reshape(-1))
     return torch.cat(parts)
-
-
-def rows_stored(family: PairFamily, order: PairOrder) -> Tensor:
-    """How many comparisons each row has: ``[R]``, int64."""
-    if family.rows == "total":
-        return pairs_stored(order).sum().reshape(1)
-    counts = pairs_stored(order) if family.rows == "left" else pairs_stored_against(order)
-    return counts.reshape(-1)
-
-
-def wide_random_below(words: Tensor, bound: Tensor) -> Tensor:
-    """Whole numbers in ``[0, bound)``, also for bounds beyond 32 bits: ``[t, 2] -> [t]``."""
-    uniform = (words[:, 0].double() + words[:, 1].double() / 2**32) / 2**32
-    return (uniform * bound).long().clamp_max((bound - 1).clamp_min(0))
-
-
-def pick_pairs(
-    families: tuple[PairFamily, ...],
-    orders: tuple[PairOrder, ...],
-    sides: tuple[str, ...],
-    words: Tensor,
-    counts: Tensor,
-    lost: bool,
-) -> FlippedPairs:
-    """Pairs drawn evenly from those of all families, or from those that are lost.
-
-    Args:
-        families: The comparisons.
-        orders: Of the families.
-        sides: Of no meaning here: ``pick_pair_lines`` takes them.
-        words: ``[t, 2]``, random.
-        counts: ``[families]``, how many pairs there are to draw from in each.
-        lost: Whether only lost pairs are among them.
-
-    Returns:
-        Of nothing to draw from, pair 0 of the first family.
-    """
-    ranks = wide_random_below(words, counts.sum())
-    ends = counts.cumsum(0)
-    number = torch.searchsorted(ends, ranks, right=True).clamp_max(len(orders) - 1)
-    left, right = torch.zeros_like(ranks), torch.zeros_like(ranks)
-    for place, order in enumerate(orders):
-        if not order.left.at.shape[0] or not order.right.at.shape[0]:
-            continue
-        own = number == place
-        local = torch.where(own, ranks - (ends[place] - counts[place]), 0)
-        find = lost_pair_at if lost else stored_pair_at
-        i, j = find(order, local)
-        left, right = torch.where(own, i, left), torch.where(own, j, right)
-    return FlippedPairs(number, left, right)
-
-
-def pairs_as_picked(
-    families: tuple[PairFamily, ...], sides: tuple[str, ...], picked: FlippedPairs, lost: Tensor
-) -> SpreadPairs:
-    """The picked pairs themselves: ``[t, 1]``.
-
-    Args:
-        families: The comparisons.
-        sides: Of no meaning here: ``pairs_of_lines`` takes them.
-        picked: From ``pick_pairs``.
-        lost: Scalar bool: whether only lost pairs were picked.
-    """
-    left, right = picked.left.unsqueeze(-1), picked.right.unsqueeze(-1)
-    return SpreadPairs(picked.family, left, right, torch.ones_like(left, dtype=torch.bool))
-
-
-def pairs_won_at(pairs: Pairs, left: Tensor, right: Tensor) -> Tensor:
-    """Whether single pairs are won: ``[...]``, bool."""
-    x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
-    ours, theirs = left % pairs.left.shape[-1], right % pairs.right.shape[-1]
-    tie = {
-        "won": torch.ones_like(ours, dtype=torch.bool),
-        "lost": torch.zeros_like(ours, dtype=torch.bool),
-        "first": ours < theirs,
-        "last": ours > theirs,
-    }[pairs.tie]
-    return (x > y) | ((x == y) & tie)
-
-
-def flipped_counts(
-    families: tuple[PairFamily, ...],
-    before: Tensor,
-    flips: SpreadPairs,
-    gains: Tensor,
-) -> Tensor:
-    """Row counts after some flips each: ``[t, R]``.
-
-    Args:
-        families: The comparisons.
-        before: ``[R]`` or ``[t, R]``, counts before the flips.
-        flips: The pairs that flip.
-        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
-            flip.
-    """
-    result = before.expand(gains.shape[0], before.shape[-1]).clone()
-    start = 0
-    for place, family in enumerate(families):
-        size = 1
-        for length in family.shape:
-            size *= length
-        item = flips.left if family.rows == "left" else flips.right
-        if family.rows == "total":
-            item = torch.zeros_like(item)
-        if size:
-            own = (flips.family == place).unsqueeze(-1)
-            at = torch.where(own, item, 0) + start
-            result.scatter_add_(-1, at, torch.where(own, gains, 0))
-        start += size
-    return result
-
-
-def random_counts(stored: Tensor, seed: Tensor, step: Tensor, number: int) -> Tensor:
-    """Row counts of one configuration of fair bits: ``[R]``.
-
-    Args:
-        stored: ``[R]``, how many comparisons each row has.
-        seed: Scalar int64.
-        step: Scalar int64.
-        number: Which configuration of the step.
-    """
-    size = stored.shape[0]
-    # other words than those of the flips, and others for every configuration
-    words = random_words(seed ^ (0xBAD + number * 0x9E37), step, 3 * size)
-    return fair_counts(words.reshape(size, 3), stored)
-
-
-class PairFlips(NamedTuple):
-    """What good or nearby anchors flip, written out for some of them at a time.
-
-    Args:
-        families: The comparisons.
-        sides: Of lines, whose items number them.
-        picked: ``[t]`` of each: the pairs, or the lines.
-        lost: Scalar bool: whether only lost pairs flip.
-        exists: Scalar bool: whether there are pairs at all.
-        spread: The pairs of what was picked.
-    """
-
-    families: tuple[PairFamily, ...]
-    sides: tuple[str, ...]
-    picked: FlippedPairs
-    lost: Tensor
-    exists: Tensor
-    spread: Callable[[tuple[PairFamily, ...], tuple[str, ...], FlippedPairs, Tensor], SpreadPairs]
-
-    def parts(self, counts: int = 1) -> list[slice]:
-        """Some anchors after others, as many as fit with ``counts`` numbers for each."""
-        width = max(counts, 1)
-        for family in self.families if self.sides else ():
-            width = max(width, family.pairs.left.shape[-1], family.pairs.right.shape[-1])
-        at_once = max(1, 2**22 // width)
-        anchors = self.picked.left.shape[0]
-        return [slice(start, start + at_once) for start in range(0, anchors, at_once)]
-
-    def pairs(self, here: slice) -> SpreadPairs:
-        """What some of them flip."""
-        part = FlippedPairs(*(value[here] for value in self.picked))
-        pairs = self.spread(self.families, self.sides, part, self.lost)
-        return pairs._replace(flips=pairs.flips & self.exists)
-
-
-class SinglePairs(NamedTuple):
-    """Single pairs: whether each is won, its tail, and its slope; ``[t, m]``, float64."""
-
-    won: Tensor
-    tail: Tensor
-    slope: Tensor
-
-
-def single_pairs(
-    families: tuple[PairFamily, ...], flips: SpreadPairs, relaxed: RelaxedPairs
-) -> SinglePairs:
-    """What the pairs that anchors flip are now."""
-    margin = torch.zeros_like(flips.left, dtype=torch.float64)
-    for place, family in enumerate(families):
-        if not family.pairs.left.numel() or not family.pairs.right.numel():
-            continue
-        own = (flips.family == place).unsqueeze(-1)
-        left, right = torch.where(own, flips.left, 0), torch.where(own, flips.right, 0)
-        pairs = squashed_pairs(family.pairs, relaxed.squash)
-        x, y = pairs.left.reshape(-1)[left], pairs.right.reshape(-1)[right]
-        margin = torch.where(own, (x - y).abs().double(), margin)
-    margin = margin.masked_fill(~flips.flips, 0)  # no pair, and perhaps no number
-    return SinglePairs(won_of_flips(families, flips), *relaxed.relax(margin, relaxed.temperature))
-
-
-def won_of_flips(families: tuple[PairFamily, ...], flips: SpreadPairs) -> Tensor:
-    """Whether the pairs that anchors flip are won now: ``[t, m]``, bool."""
-    won = torch.zeros_like(flips.flips)
-    for place, family in enumerate(families):
-        if not family.pairs.left.numel() or not family.pairs.right.numel():
-            continue
-        own = (flips.family == place).unsqueeze(-1)
-        left, right = torch.where(own, flips.left, 0), torch.where(own, flips.right, 0)
-        won = torch.where(own, pairs_won_at(family.pairs, left, right), won)
-    return won
-
-
-def add_slopes_of_flips(
-    slopes: list[Tensor],
-    flips: tuple[PairFlips, PairFlips],
-    pulls: tuple[Tensor, Tensor],
-    relaxed: RelaxedPairs,
-) -> None:
-    """Adds to the derivative by the scores what comes from the pairs that anchors flip."""
-    for number, (flipping, pull) in enumerate(zip(flips, pulls, strict=True)):
-        for here in flipping.parts():
-            pairs = flipping.pairs(here)
-            single = single_pairs(flipping.families, pairs, relaxed)
-            # nearby anchors lose what is won and win what is lost; good ones lose what is best
-            sense = torch.where(single.won, 1, -1) if number else 1
-            along = pull[here].unsqueeze(-1) * sense * single.slope * pairs.flips
-            for place in range(len(flipping.families)):
-                own = (pairs.family == place).unsqueeze(-1)
-                change = torch.where(own, along, 0).to(slopes[0].dtype)
-                left, right = torch.where(own, pairs.left, 0), torch.where(own, pairs.right, 0)
-                slopes[2 * place] = added_at(slopes[2 * place], left, change)
-                slopes[2 * place + 1] = added_at(slopes[2 * place + 1], right, -change)
-
-
-def added_at(values: Tensor, at: Tensor, change: Tensor) -> Tensor:
-    """``values`` with ``change`` added at flat positions; of no values, nothing is."""
-    if values.numel() == 0:
-        return values
-    flat = values.reshape(-1).index_add(0, at.reshape(-1), change.reshape(-1))
-    return flat.reshape(values.shape)
-
-
-def interpolate_pairs(
-    families: tuple[PairFamily, ...],
-    metric: Callable[[Tensor], Tensor],
-    relaxed: RelaxedPairs,
-    seed: Tensor,
-    step: Tensor,
-    good: int = 16,
-    bad: int = 16,
-    nearby: int = 16,
-    power: float = 1.0,
-    gradient: str = "exact",
-    pick: Callable[
-        [
-            tuple[PairFamily, ...],
-            tuple[PairOrder, ...],
-            tuple[str, ...],
-            Tensor,
-            Tensor,
-            bool,
-        ],
-        FlippedPairs,
-    ] = pick_pairs,
-    spread: Callable[
-        [tuple[PairFamily, ...], tuple[str, ...], FlippedPairs, Tensor], SpreadPairs
-    ] = pairs_as_picked,
-    sides: tuple[str, ...] = (),
-) -> Tensor:
-    r"""The interpolated metric of pairs, differentiable in the scores.
-
-    It is ``interpolate_idw`` with ``bits = expected``, where all comparisons won are best.
-    Distances are sums over all pairs of functions of a comparison, and so is the gradient; both
-    come from the order of the scores. Anchors are some flipped pairs, or row counts of fair bits.
-
-    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10.
-
-    Args:
-        families: The comparisons, all of them of pairs.
-        metric: The metric of row counts, ``[t, R] -> [t]``.
-        relaxed: How the comparisons are relaxed; by a sum of exponentials.
-        seed: Scalar int64.
-        step: Scalar int64; anchors are drawn anew for every step.
-        good: Anchors that differ a little from the best.
-        bad: Anchors of fair random bits, whose distance is the mean over the bits.
-        nearby: Anchors that correct something wrong of the current configuration.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-        pick: What good and nearby anchors flip: ``pick_pairs`` or ``pick_pair_lines``.
-        spread: The pairs of what was picked: ``pairs_as_picked`` or ``pairs_of_lines``.
-        sides: For lines, whose items number those of each family: ``left`` or ``right``.
-
-    Returns:
-        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
-        gradient.
-    """
-    with torch.no_grad():
-        sorted_ = tuple(order_pairs(squashed_pairs(f.pairs, "none")) for f in families)
-        there = stand_of_pairs(families, sorted_, relaxed)
-        words = random_words(seed, step, 2 * (good + nearby)).reshape(-1, 2)
-        lost = there.stored - there.won
-        near = (
-            pick(families, sorted_, sides, words[good:], lost, True),
-            pick(families, sorted_, sides, words[good:], there.stored, False),
-        )
-        some = lost.sum() > 0  # if nothing is wrong, a nearby anchor flips any pairs
-        flips_near = FlippedPairs(*(torch.where(some, a, b) for a, b in zip(*near, strict=True)))
-        flips_good = pick(families, sorted_, sides, words[:good], there.stored, False)
-        exists = there.stored.sum() > 0
-        flips = (
-            PairFlips(families, sides, flips_good, some & ~some, exists, spread),
-            PairFlips(families, sides, flips_near, some, exists, spread),
-        )
-        squared = distances_of_pairs(there, flips, relaxed, bad)
-    metrics = metrics_of_pairs(sorted_, metric, flips, bad, (seed, step))
-    with torch.no_grad():
-        value, pulls, shares = idw_weights(squared, metrics.double(), power, gradient)
-        to_best, to_good, to_near, to_bad = torch.split(pulls, [1, good, nearby, bad])
-        kernel = slope_kernel(relaxed, there, to_best.sum() + to_good.sum(), pulls.sum(), to_bad)
-        slopes = slopes_of_kernel(there, kernel, relaxed)
-        add_slopes_of_flips(slopes, flips, (to_good, to_near), relaxed)
-    return attach_to_pairs(families, relaxed, value, slopes, metrics, shares)
-
-
-def slopes_of_kernel(there: PairStand, kernel: Kernel, relaxed: RelaxedPairs) -> list[Tensor]:
-    """A derivative by comparisons as one by scores: left and right ones of each family."""
-    slopes = []
-    for order in there.orders:
-        slopes.append(pair_sums_right(order, kernel, relaxed.temperature).squeeze(0))
-        slopes.append(-pair_sums_left(order, kernel, relaxed.temperature).squeeze(0))
-    return slopes
-
-
-def attach_to_pairs(
-    families: tuple[PairFamily, ...],
-    relaxed: RelaxedPairs,
-    value: Tensor,
-    slopes: list[Tensor],
-    metrics: Tensor,
-    shares: Tensor,
-) -> Tensor:
-    """The interpolated value as a function of the scores, and of the metric's continuous parts."""
-    compared = [squashed_pairs(family.pairs, relaxed.squash) for family in families]
-    sides = tuple(side for pairs in compared for side in (pairs.left, pairs.right))
-    result = attach_slopes(sides, value.to(sides[0].dtype), *slopes)
-    if metrics.requires_grad:  # the metric has continuous parts besides its decisions
-        result = result + shares.to(metrics.dtype).dot(metrics - metrics.detach())
-    return result
-
-
-class PairStand(NamedTuple):
-    """Where the current scores stand among the configurations.
-
-    Args:
-        orders: Of each family, by scores as they are compared.
-        stored: ``[families]``, int64: how many pairs each has.
-        won: ``[families]``, int64: how many of them are won.
-        tail: The sum of all tails, float64.
-        squared_tail: That of their squares: the squared distance from the current configuration.
-        lost_tail: That of the tails of lost pairs.
-    """
-
-    orders: tuple[PairOrder, ...]
-    stored: Tensor
-    won: Tensor
-    tail: Tensor
-    squared_tail: Tensor
-    lost_tail: Tensor
-
-
-def stand_of_pairs(
-    families: tuple[PairFamily, ...], sorted_: tuple[PairOrder, ...], relaxed: RelaxedPairs
-) -> PairStand:
-    """Counts and sums over all pairs of all families."""
-    like = families[0].pairs.left
-    tail, squared = padded_powers(relaxed, ("tail", "tail_squared"), like)
-    none = torch.zeros(3, dtype=torch.float64, device=like.device)
-    nothing = torch.zeros_like(tail)
-    kernel = Kernel(
-        none, torch.stack([tail, squared, nothing]), none, torch.stack([tail, squared, tail])
-    )
-    orders = tuple(squashed_order(order, relaxed.squash) for order in sorted_)
-    totals = torch.zeros(3, dtype=torch.float64, device=like.device)
-    for order in orders:
-        sums = pair_sums_right(order, kernel, relaxed.temperature)
-        totals = totals + sums.double().flatten(1).sum(-1)
-    return PairStand(
-        orders,
-        torch.stack([pairs_stored(order).sum() for order in sorted_]),
-        torch.stack([pairs_won(order).sum() for order in sorted_]),
-        *totals.unbind(0),
-    )
-
-
-def squashed_order(order: PairOrder, squash: str) -> PairOrder:
-    """The same order with scores as they are compared: squashing keeps it, and who wins ties."""
-    if squash != "sigmoid":
-        return order
-    left, right = (side._replace(scores=side.scores.sigmoid()) for side in order)
-    return PairOrder(left, right)
-
-
-def distances_of_pairs(
-    there: PairStand, flips: tuple[PairFlips, PairFlips], relaxed: RelaxedPairs, bad: int
-) -> Tensor:
-    """Squared distances from the relaxed binaries to all anchors, best, good, nearby and bad."""
-    total, lost = there.stored.sum(), (there.stored - there.won).sum()
-    current, missing = there.squared_tail, lost - 2 * there.lost_tail
-    found = [(current + missing).reshape(1)]
-    for here in flips[0].parts():
-        pairs = flips[0].pairs(here)
-        single = single_pairs(flips[0].families, pairs, relaxed)
-        excess = (1 - 2 * single.tail) * pairs.flips
-        # of lost pairs an anchor differs where it does not flip; none has to leave exactly 0
-        rest = (missing - (excess * ~single.won).sum(-1)).clamp_min(0)
-        righted = (pairs.flips & ~single.won).sum(-1)
-        found.append(current + torch.where(lost > righted, rest, 0) + (excess * single.won).sum(-1))
-    for here in flips[1].parts():
-        pairs = flips[1].pairs(here)
-        single = single_pairs(flips[1].families, pairs, relaxed)
-        found.append(current + ((1 - 2 * single.tail) * pairs.flips).sum(-1))
-    found.append((current + (total - 2 * there.tail) / 2).expand(bad))
-    return torch.cat(found)
-
-
-def metrics_of_pairs(
-    sorted_: tuple[PairOrder, ...],
-    metric: Callable[[Tensor], Tensor],
-    flips: tuple[PairFlips, PairFlips],
-    bad: int,
-    numbers: tuple[Tensor, Tensor],
-) -> Tensor:
-    """The metric at all anchors, some at a time: row counts of all might fill the memory."""
-    families = flips[0].families
-    with torch.no_grad():
-        both = list(zip(families, sorted_, strict=True))
-        stored = torch.cat([rows_stored(family, order) for family, order in both])
-        now = torch.cat([rows_won(family, order) for family, order in both])
-    found = [metric(stored.unsqueeze(0))]
-    for number, before in enumerate((stored, now)):
-        for here in flips[number].parts(stored.shape[0]):
-            with torch.no_grad():
-                pairs = flips[number].pairs(here)
-                gains = torch.where(won_of_flips(families, pairs), -1, 1) if number else -1
-                rows = flipped_counts(families, before, pairs, gains * pairs.flips)
-            found.append(metric(rows))
-    found += metrics_by_number(metric, lambda k: random_counts(stored, *numbers, k), bad, stored)
-    return torch.cat(found)
-
-
-def metrics_by_number(
-    metric: Callable[[Tensor], Tensor],
-    draw: Callable[[int], Tensor],
-    count: int,
-    like: Tensor,
-) -> list[Tensor]:
-    """The metric at anchors whose row counts ``draw`` gives by number, some at a time."""
-    at_once = max(1, 2**22 // max(like.shape[0], 1))
-    found = []
-    for start in range(0, count, at_once):
-        with torch.no_grad():
-            numbered = range(start, min(start + at_once, count))
-            rows = torch.stack([draw(number) for number in numbered])
-        found.append(metric(rows))
-    return found
-
-
-def slope_kernel(
-    relaxed: RelaxedPairs,
-    there: PairStand,
-    to_best: Tensor,
-    pulls: Tensor,
-    to_bad: Tensor,
-    to_won: Tensor | float = 0.0,
-    to_lost: Tensor | float = 0.0,
-) -> Kernel:
-    """The derivative of the interpolated metric by a comparison, but for pairs that anchors flip.
-
-    With s the slope and t the tail: (B / 2 + W - P t) s where the pair is won, and
-    (P t - A - B / 2 + V) s where it is lost.
-
-    Args:
-        relaxed: Gives s and t.
-        there: Where the scores stand.
-        to_best: A, the pulls of best and good anchors.
-        pulls: P, those of all.
-        to_bad: B, those of bad ones: ``[bad]``.
-        to_won: W, that by anchors of flipped shares where the pair is won.
-        to_lost: V, the same where it is lost.
-    """
-    like = there.orders[0].left
-    name = torch.empty(0, dtype=like.dtype, device=like.scores.device)
-    slope, tail_slope = padded_powers(relaxed, ("slope", "tail_slope"), name)
-    slope, tail_slope = slope / relaxed.temperature, tail_slope / relaxed.temperature
-    half = to_bad.sum() / 2
-    won = (half + to_won) * slope - pulls * tail_slope
-    lost = pulls * tail_slope - (to_best + half - to_lost) * slope
-    none = torch.zeros(1, dtype=torch.float64, device=slope.device)
-    return Kernel(none, won.unsqueeze(0), none, lost.unsqueeze(0))

@@ -1,6 +1,6 @@
 """The loss of the spec `pckh`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 acfd7a8dda2928bb):
+This file needs torch and nothing else. The spec (sha256 eb70dba94bed257c):
 
     spec pckh
     doc "PCKh: share of the visible joints that are found within alpha head segment lengths. Of
@@ -17,6 +17,9 @@ This file needs torch and nothing else. The spec (sha256 acfd7a8dda2928bb):
     decode peak[b, q] = argmax[x, y] heatmap[b, q, y, x]
     evaluate mean[b, q | visible[b, q]] [distance(peak[b, q], joint[b, q]) <= alpha * head[b]] else
         0
+
+    surrogate step sigmoid(temperature = auto)
+    surrogate interpolation idw
 
     example heatmap = [[[[0.1, 0.9], [0.2, 0.3]], [[0.1, 0.2], [0.8, 0.3]]]],
         joint = [[[1, 0], [1, 0]]],
@@ -39,7 +42,7 @@ Its stages:
                   head[b]])] else 0
     form        row-count (rows: inside against outside; O(n k h w log(h w)))
     best        every comparison won (by sign propagation)
-    surrogate   sigmoid + idw (temperature=1.0)
+    surrogate   sigmoid + idw (temperature=auto)
 """
 
 from __future__ import annotations
@@ -73,7 +76,6 @@ class Pckh(nn.Module):
         self,
         *,
         alpha: float = 0.5,
-        temperature: float = 1.0,
         squash: str = "none",
         good: int = 16,
         bad: int = 16,
@@ -87,8 +89,6 @@ class Pckh(nn.Module):
         super().__init__()
         check_number("alpha", alpha, 0.0, float("inf"), False, False)
         self.alpha = alpha
-        check_number("temperature", temperature, 0.0, float("inf"), False, False)
-        self.temperature = temperature
         check_choice("squash", squash, ("none", "sigmoid"))
         self.squash = squash
         check_number("good", good, 0, float("inf"), True, False, True)
@@ -133,11 +133,12 @@ class Pckh(nn.Module):
         head: Tensor,
     ) -> Tensor:
         """The interpolated metric by sorting the scores: of many pairs."""
+        temperature = auto_temperature((heatmap,), self.squash)
 
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, pairs, heatmap, joint, visible, head)
 
-        relaxed = RelaxedPairs(sigmoid_step, sigmoid_powers, self.temperature, self.squash)
+        relaxed = RelaxedPairs(sigmoid_step, sigmoid_powers, temperature, self.squash)
         return interpolate_pairs(
             pairs,
             metric,
@@ -156,6 +157,7 @@ class Pckh(nn.Module):
     ) -> Tensor:
         """The interpolated metric with all comparisons written out: of few."""
         families = self.families(heatmap, joint, visible, head)
+        temperature = auto_temperature((heatmap,), self.squash)
 
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, families, heatmap, joint, visible, head)
@@ -166,7 +168,7 @@ class Pckh(nn.Module):
             sigmoid_step,
             self.seed,
             step,
-            temperature=self.temperature,
+            temperature=temperature,
             squash=self.squash,
             good=self.good,
             bad=self.bad,
@@ -750,6 +752,68 @@ def sigmoid_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, T
     """
     tail = (margin * (-1 / temperature)).sigmoid()
     return tail, (tail - tail * tail) * (1 / temperature)
+
+
+def auto_temperature(
+    scores: tuple[Tensor, ...], squash: str, limits: tuple[Family, ...] = ()
+) -> Tensor:
+    """A temperature that follows the comparisons: their spread, less where there are more of them.
+
+    Of scores that are compared with one another it is the standard deviation along the last axis,
+    averaged over the others, divided by the fourth root of that axis's length: of 16 scores one
+    half of the spread, of 10,000 a tenth. Scores may be near one another and far from what is fixed
+    (a threshold), so that of such comparisons it is at least what a share of ``n^(-1/4)`` of them
+    do not exceed. Then that share is within one temperature of a tie, as among scores. The largest
+    of all is taken. It is detached. Infinite and undefined scores are left out; equal ones, and no
+    ones, have the temperature 1.
+
+    Args:
+        scores: The live inputs, ``[..., items]``.
+        squash: ``sigmoid`` if they are bounded before they are compared, else ``none``.
+        limits: Families that compare scores with fixed numbers; ``scores`` do not speak for these.
+    """
+    found = []
+    for value in scores:
+        value = value.detach().sigmoid() if squash == "sigmoid" else value.detach()
+        found.append(mean_spread(value, known_numbers(value), False))
+    for family in limits:
+        apart = compared(family, squash).detach()
+        found.append(mean_spread(apart, known_numbers(apart) & family.stored, True))
+    widest = torch.stack(found).amax()
+    return torch.where(widest.isfinite() & (widest > 0), widest, 1)
+
+
+def known_numbers(value: Tensor) -> Tensor:
+    """Where a number is neither undefined, nor infinite, nor the largest one in place of that."""
+    return value.abs() < torch.finfo(value.dtype).max
+
+
+def mean_spread(value: Tensor, known: Tensor, nearest: bool) -> Tensor:
+    """The spread of each row over the fourth root of how many are known, averaged over rows.
+
+    Args:
+        value: ``[..., items]``.
+        known: Where a number counts, in the same shape.
+        nearest: Whether it is at least the distance from 0 that a share of ``n^(-1/4)`` of the
+            row's numbers do not exceed.
+    """
+    value = value.float() if value.dtype.itemsize < 4 else value
+    if value.numel() == 0:
+        return value.new_zeros(())
+    value, known = (x.reshape(-1, x.shape[-1] if x.ndim else 1) for x in (value, known))
+    value = torch.where(known, value, 0)
+    largest = value.abs().amax().clamp_min(torch.finfo(value.dtype).tiny)
+    value = value / largest  # no square overflows, and none vanishes
+    count = known.sum(-1).to(value.dtype)
+    size = count.clamp_min(1)
+    off = torch.where(known, value - (value.sum(-1) / size).unsqueeze(-1), 0)
+    spread = (off.square().sum(-1) / size).sqrt() / size**0.25
+    if nearest:
+        inner = (size**0.75).ceil().long().clamp_max(value.shape[-1]) - 1
+        ordered = torch.where(known, value.abs(), torch.inf).sort(-1).values
+        least = ordered.gather(-1, inner.unsqueeze(-1)).squeeze(-1)
+        spread = torch.maximum(spread, torch.where(count > 0, least, 0))
+    return spread.sum() / (count > 0).sum().clamp_min(1) * largest
 
 
 def scramble(number: Tensor) -> Tensor:

@@ -30,19 +30,20 @@ Its stages:
     metric      place[i] = count[j | group[j] == group[i]] - wins1[i]
     metric      evaluate = mean[g | first(group, g)] (max[i | relevant[i] and group[i] == group[g]]
                   1 / place[i] else 0) else 0
-    form        row-count (rows: ranks among items, ties by index; O(n^2))
-    best        every comparison won (by sign propagation)
-    surrogate   sigmoid + idw (temperature=1.0)
+    form        row-count (rows: ranks among items, ties by index; O(n log n))
+    best        not needed
+    surrogate   sigmoid + substitute (temperature=0.1, squash=sigmoid, max_spread=4.0, tnorm=godel)
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 __all__ = ["ReciprocalRank", "reciprocal_rank"]
 
@@ -58,74 +59,66 @@ class ReciprocalRank(nn.Module):
         group: ``[n]``, int.
     """
 
-    seed: Tensor
-    step: Tensor
-
     def __init__(
-        self,
-        *,
-        temperature: float = 1.0,
-        squash: str = "none",
-        good: int = 16,
-        bad: int = 16,
-        nearby: int = 16,
-        power: float = 1.0,
-        gradient: str = "exact",
-        bits: str = "auto",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None:
         super().__init__()
         check_number("temperature", temperature, 0.0, float("inf"), False, False)
         self.temperature = temperature
         check_choice("squash", squash, ("none", "sigmoid"))
         self.squash = squash
-        check_number("good", good, 0, float("inf"), True, False, True)
-        self.good = good
-        check_number("bad", bad, 0, float("inf"), True, False, True)
-        self.bad = bad
-        check_number("nearby", nearby, 0, float("inf"), True, False, True)
-        self.nearby = nearby
-        check_number("power", power, 0.0, float("inf"), False, False)
-        self.power = power
-        check_choice("gradient", gradient, ("exact", "improving", "published", "attract"))
-        self.gradient = gradient
-        check_choice("bits", bits, ("auto", "drawn", "expected"))
-        self.bits = bits
-        check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
-        self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))
-        self.register_buffer("step", torch.tensor(0, dtype=torch.long))
         self.validate = validate
 
     def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
-        """The loss: a scalar. In training mode, every call draws new numbers."""
+        """The loss: a scalar."""
         score, relevant, group = self.prepare(score, relevant, group)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        step = self.step.clone()
-        if self.training:
-            self.step.add_(1)
-
-        families = self.families(score, relevant, group)
-
-        def metric(rows: Tensor) -> Tensor:
-            return self.metric_of_rows(rows, families, score, relevant, group)
-
-        value = interpolate_idw(
-            families,
-            metric,
-            sigmoid_step,
-            self.seed,
-            step,
-            temperature=self.temperature,
-            squash=self.squash,
-            good=self.good,
-            bad=self.bad,
-            nearby=self.nearby,
-            power=self.power,
-            gradient=self.gradient,
-            bits=self.bits,
-        )
+        families = self.pairs(score, relevant, group)
+        families = limited_families(families, (score,), 4.0)
+        relaxed = (RelaxedPairs(sigmoid_step, sigmoid_powers, self.temperature, self.squash),)
+        value = self.relaxed_metric(relaxed, families, score, relevant, group)
         return -value
+
+    def relaxed_metric(
+        self,
+        relaxed: tuple[RelaxedPairs],
+        families: tuple[PairFamily],
+        score: Tensor,
+        relevant: Tensor,
+        group: Tensor,
+    ) -> Tensor:
+        """Relaxed binaries in the metric itself, by the t-norm `godel`."""
+        wins1 = pair_counts(families[0], relaxed[0])
+        numbers = group_numbers(group)
+        total = sums_in_groups(torch.ones_like(group, dtype=torch.bool), numbers)
+        # place[i] = count[j | group[j] == group[i]] - wins1[i]
+        place = total - wins1
+        both = relevant.unsqueeze(-1) & (group.unsqueeze(-1) == group)
+        most = largest(divide(1, place), both.transpose(-2, -1), (-1,))
+        total2 = torch.where(first_occurrence(group), otherwise(most, 0), 0).sum(-1)
+        count = first_occurrence(group).sum(-1)
+        return self.defined(otherwise(divide(total2, count), 0))
+
+    def pairs(self, score: Tensor, relevant: Tensor, group: Tensor) -> tuple[PairFamily]:
+        """Score -> comparison -> binary: which items are compared with which."""
+        n = score.shape[0]
+        return (
+            # wins1: score[i] > score[j]
+            PairFamily(
+                Pairs(
+                    left=score,
+                    right=score,
+                    left_kept=relevant,
+                    right_kept=torch.tensor(True, device=score.device).expand(n),
+                    left_group=group,
+                    right_group=group,
+                    tie="first",
+                    same=True,
+                ),
+                rows="left",
+                shape=(n,),
+            ),
+        )
 
     def set_epoch(self, epoch: int) -> None:
         """For training loops that tell every loss the epoch; this one is the same in all."""
@@ -208,27 +201,6 @@ class ReciprocalRank(nn.Module):
             ),
         )
 
-    def pairs(self, score: Tensor, relevant: Tensor, group: Tensor) -> tuple[PairFamily]:
-        """Score -> comparison -> binary: which items are compared with which."""
-        n = score.shape[0]
-        return (
-            # wins1: score[i] > score[j]
-            PairFamily(
-                Pairs(
-                    left=score,
-                    right=score,
-                    left_kept=relevant,
-                    right_kept=torch.tensor(True, device=score.device).expand(n),
-                    left_group=group,
-                    right_group=group,
-                    tie="first",
-                    same=True,
-                ),
-                rows="left",
-                shape=(n,),
-            ),
-        )
-
     def metric_of_rows(
         self,
         rows: Tensor,
@@ -273,11 +245,9 @@ class ReciprocalRank(nn.Module):
         return score, relevant, group
 
 
-def reciprocal_rank(
-    score: Tensor, relevant: Tensor, group: Tensor | None = None, *, seed: int = 0
-) -> Tensor:
-    """The loss as a function; ``ReciprocalRank`` keeps the options and the step."""
-    loss = ReciprocalRank(seed=seed)
+def reciprocal_rank(score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
+    """The loss as a function; ``ReciprocalRank`` keeps the options."""
+    loss = ReciprocalRank()
     value: Tensor = loss(score, relevant, group)
     return value
 
@@ -546,12 +516,6 @@ def layout(family: Family) -> tuple[int, int]:
     return rows, columns
 
 
-def count_of_rows(family: Family) -> int:
-    """How many counts of a family the metric takes."""
-    rows, _ = layout(family)
-    return 2 * rows if family.both_ways else rows
-
-
 def binaries_of(family: Family) -> Tensor:
     """The hard binaries of a family; False where nothing is stored."""
     won = (family.left > family.right) | ((family.left == family.right) & family.tie)
@@ -654,339 +618,33 @@ def sigmoid_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, T
     return tail, (tail - tail * tail) * (1 / temperature)
 
 
-def scramble(number: Tensor) -> Tensor:
-    """A 32-bit mixing function on int64 tensors that hold 32-bit values.
+def straight_through_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, Tensor]:
+    """The bit itself, with the gradient of the logistic function.
 
-    Both multipliers are below 2^31, so no product leaves the range of int64.
+    Source: Bengio, Leonard, Courville 2013, for the estimator as such.
+    The arguments and the result are those of :func:`sigmoid_step`; the tail is 0.
     """
-    number = ((number ^ (number >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-    number = ((number ^ (number >> 15)) * 0x31848BAB) & 0xFFFFFFFF
-    return number ^ (number >> 16)
+    _, slope = sigmoid_step(margin, temperature)
+    return torch.zeros_like(slope), slope
 
 
-def random_words(seed: Tensor, step: Tensor, count: int) -> Tensor:
-    """Uniform 32-bit words, as int64: ``[count]``.
+def relaxed_bits(won: Tensor, comparisons: Tensor, tail: Tensor, slope: Tensor) -> Tensor:
+    """The relaxed binaries as a function of the comparisons.
 
     Args:
-        seed: Scalar int64.
-        step: Scalar int64; another step gives other words.
-        count: How many; the first ones do not depend on it.
+        won: The bits that are relaxed.
+        comparisons: What they are the signs of; the gradient flows to these.
+        tail: How far each relaxed binary is from its bit.
+        slope: The derivative of each by its comparison.
     """
-    key = scramble((seed + (seed >> 32) * 0x7FEB352D + step * 0x9E3779B1) & 0xFFFFFFFF)
-    return scramble(torch.arange(count, device=seed.device) ^ key)
+    relaxed: Tensor = RelaxedBits.apply(  # type: ignore[no-untyped-call]
+        comparisons, torch.where(won, 1 - tail, tail), slope
+    )
+    return relaxed
 
 
-def random_below(words: Tensor, bound: Tensor) -> Tensor:
-    """Whole numbers in ``[0, bound)`` from 32-bit words; 0 where the bound is 0."""
-    return (words * bound) >> 32
-
-
-def count_ones(words: Tensor) -> Tensor:
-    """The number of ones in each 32-bit word (int64)."""
-    words = words - ((words >> 1) & 0x55555555)
-    words = (words & 0x33333333) + ((words >> 2) & 0x33333333)
-    words = (words + (words >> 4)) & 0x0F0F0F0F
-    return ((words * 0x01010101) & 0xFFFFFFFF) >> 24
-
-
-def pick_among(words: Tensor, mask: Tensor) -> Tensor:
-    """A position where ``mask`` holds for each word: ``[t], [L] -> [t]``; 0 if there is none."""
-    if mask.shape[0] == 0:
-        return torch.zeros_like(words)
-    ranks = mask.cumsum(0, dtype=torch.int32)
-    rank = (random_below(words, ranks[-1].long()) + 1).int()
-    return torch.searchsorted(ranks, rank).clamp_max(mask.shape[0] - 1)
-
-
-class Flips(NamedTuple):
-    """The bits in which t anchors differ from the configuration that they are drawn around.
-
-    Args:
-        at: ``[t, m]``, flat positions among all dense places of all families.
-        flips: ``[t, m]``, bool: which of them flip; no position does twice.
-    """
-
-    at: Tensor
-    flips: Tensor
-
-
-def pick_bits(
-    families: tuple[Family, ...], lines: tuple[tuple[int, ...], ...], may: Tensor, words: Tensor
-) -> Flips:
-    """One bit each of those that may flip; none if none may.
-
-    Args:
-        families: The comparisons.
-        lines: Of no meaning here: ``pick_lines`` takes them.
-        may: ``[L]``, bool.
-        words: ``[t]``, random.
-    """
-    at = pick_among(words, may).unsqueeze(-1)
-    return Flips(at, may[at])
-
-
-def flipped_rows(
-    families: tuple[Family, ...], rows: Tensor, positions: Tensor, gains: Tensor
-) -> Tensor:
-    """Row counts after some flips each.
-
-    Args:
-        families: Give the layout of flat positions.
-        rows: ``[t, R]``, counts before the flips; not changed.
-        positions: ``[t, m]``, flat positions among all dense places of all families.
-        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
-            flip.
-
-    Returns:
-        ``[t, R]``.
-    """
-    result = rows.clone()
-    place_start, row_start = 0, 0
-    for family in families:
-        count, columns = layout(family)
-        places = count * columns
-        if places == 0:
-            row_start += count_of_rows(family)
-            continue
-        local = positions - place_start
-        here = (local >= 0) & (local < places)
-        local = local.clamp(0, places - 1)
-        change = torch.where(here, gains, 0)
-        result.scatter_add_(-1, row_start + local // columns, change)
-        if family.mirrored:
-            items = family.stored.shape[-1]
-            group, pair = local // (items * items), local % (items * items)
-            first, second = pair // items, pair % items
-            mirror = (
-                group * items + second
-                if family.columns
-                else group * items * items + second * items + first
-            )
-            result.scatter_add_(-1, row_start + mirror, -change)
-        if family.both_ways:
-            items = family.stored.shape[-1]
-            against = count + local // (items * items) * items + local % items
-            result.scatter_add_(-1, row_start + against, change)
-        place_start += places
-        row_start += count_of_rows(family)
-    return result
-
-
-def words_of_bits(families: tuple[Family, ...]) -> int:
-    """How many random words the bits of one configuration take, each row beginning a new one."""
-    total = 0
-    for family in families:
-        rows, columns = layout(family)
-        total += rows * ((columns + 31) // 32)
-    return total
-
-
-def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
-    """Fair random bits at all dense places, row by row: ``[t, words] -> [t, L]``, bool."""
-    parts, start = [], 0
-    shifts = torch.arange(32, device=words.device)
-    for family in families:
-        rows, columns = layout(family)
-        size = rows * ((columns + 31) // 32)
-        shape = (words.shape[0], rows, (columns + 31) // 32, 1)
-        chunk = words[:, start : start + size].reshape(shape)
-        bits = ((chunk >> shifts) & 1).flatten(-2)[..., :columns]
-        parts.append(
-            bits.reshape((words.shape[0], rows * columns)).bool() & family.stored.reshape(-1)
-        )
-        start += size
-    return torch.cat(parts, -1)
-
-
-def fair_counts(words: Tensor, stored: Tensor) -> Tensor:
-    """How many of each row's bits are 1 if all are fair: ``[..., R]``, int64.
-
-    Up to 32 bits they are the ones of a random word. Of more, the binomial distribution is taken
-    for the normal one, rounded; its skewness is 0, so that they differ by less than 1 / (8 n).
-
-    Args:
-        words: ``[..., R, 3]``, random.
-        stored: ``[R]``, how many bits each row has.
-    """
-    kept = (1 << stored.clamp(0, 32)) - 1
-    few = count_ones(words[..., 0] & kept)
-    uniform = (words[..., 1:].double() + 0.5) / 2**32
-    normal = (-2 * uniform[..., 0].log()).sqrt() * (2 * torch.pi * uniform[..., 1]).cos()
-    size = stored.double()
-    many = (size / 2 + size.sqrt() / 2 * normal).round().long()
-    return torch.where(stored <= 32, few, many.clamp_min(0).minimum(stored))
-
-
-def words_of_counts(families: tuple[Family, ...]) -> int:
-    """How many random words the row counts of one fair configuration take."""
-    total = 0
-    for family in families:
-        rows, columns = layout(family)
-        coupled = family.mirrored or family.both_ways
-        total += rows * ((columns + 31) // 32 if coupled else 3)
-    return total
-
-
-def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
-    """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
-
-    A family whose pairs stand in two rows couples them, so its bits are written out.
-
-    Args:
-        families: The comparisons.
-        words: As many for each configuration as ``words_of_counts`` says.
-    """
-    parts, start = [], 0
-    for family in families:
-        rows, columns = layout(family)
-        if family.mirrored or family.both_ways:
-            size = rows * ((columns + 31) // 32)
-            bits = random_binaries((family,), words[:, start : start + size])
-            parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
-        else:
-            size = 3 * rows
-            chunk = words[:, start : start + size].reshape((words.shape[0], rows, 3))
-            parts.append(fair_counts(chunk, row_counts(family, family.stored)))
-        start += size
-    return torch.cat(parts, -1)
-
-
-def dense_row_counts(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
-    """Row counts of bits at all dense places: ``[..., L] -> [..., R]``."""
-    parts, start = [], 0
-    for family in families:
-        places = family.stored.numel()
-        chunk = binaries[..., start : start + places]
-        parts.append(row_counts(family, chunk.reshape((*chunk.shape[:-1], *family.stored.shape))))
-        start += places
-    return torch.cat(parts, -1)
-
-
-def interpolate_between(
-    families: tuple[Family, ...],
-    metric: Callable[[Tensor], Tensor],
-    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
-    draw: Callable[[Standing], DrawnAnchors],
-    best: Tensor | None,
-    temperature: Tensor | float,
-    squash: str,
-    power: float,
-    gradient: str,
-) -> Tensor:
-    """The metric interpolated between anchors of any kind; ``draw`` samples them."""
-    comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
-    now = end_to_end([binaries_of(family).reshape(-1) for family in families])
-    if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
-        return metric(dense_row_counts(families, now)) + comparisons.sum()
-    with torch.no_grad():
-        stored = end_to_end([family.stored.reshape(-1) for family in families])
-        tail, slope = relax(comparisons.detach().abs(), temperature)
-        standing = where_we_stand(tail, stored, now, best)
-        anchors = draw(standing)
-    metrics = metric(anchors.rows).to(standing.tail.dtype)
-    with torch.no_grad():
-        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
-        slope = slope_towards(standing, anchors.along(standing, pulls), pulls) * slope
-    result = attach_gradient(comparisons, value, slope)
-    if metrics.requires_grad:  # the metric has continuous parts besides its decisions
-        result = result + shares.dot(metrics - metrics.detach())
-    return result
-
-
-def end_to_end(parts: list[Tensor]) -> Tensor:
-    """The parts of all families in one; the only one as it is, without a copy."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-class Standing(NamedTuple):
-    """Where the current scores stand among the configurations; all are ``[L]``, over all places.
-
-    Args:
-        stored: Where there is a comparison.
-        now: The current configuration.
-        wrong: Where it differs from the best one.
-        kept: 1 where there is a comparison, else 0.
-        tail: How far the relaxed binary is from the current one, at most 1/2.
-        excess: What differing in this bit adds to a squared distance: 1 - 2 tail.
-    """
-
-    stored: Tensor
-    now: Tensor
-    wrong: Tensor
-    kept: Tensor
-    tail: Tensor
-    excess: Tensor
-
-
-def where_we_stand(tail: Tensor, stored: Tensor, now: Tensor, best: Tensor | None) -> Standing:
-    """Compares the current configuration with the relaxed one, and with the best one."""
-    kept = stored.to(tail.dtype)
-    tail = tail * kept
-    wrong = stored & ~now if best is None else stored & (now != best)
-    return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
-
-
-class DrawnAnchors(Protocol):
-    """Sampled anchors: their row counts, ``[t, R]``, and squared distances, ``[t]``."""
-
-    @property
-    def rows(self) -> Tensor: ...
-
-    @property
-    def squared(self) -> Tensor: ...
-
-    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
-        """For each bit the sum of the pulls of anchors that differ from the current one: ``[L]``.
-
-        Args:
-            standing: Where the current scores stand.
-            pulls: ``[t]``, of the anchors.
-        """
-        ...
-
-
-def slope_towards(standing: Standing, along: Tensor, pulls: Tensor) -> Tensor:
-    """The sum over anchors of ``pull * (u - anchor)``, bit by bit: ``[L]``.
-
-    With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor
-    that differs from the current bit adds s.
-    """
-    along = along - standing.tail * pulls.sum()
-    return torch.where(standing.now, along, -along) * standing.kept
-
-
-def idw_weights(
-    squared: Tensor, values: Tensor, power: float, gradient: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The interpolated value, and what each anchor has to do with it.
-
-    Args:
-        squared: ``[t]``, squared distances, not negative.
-        values: ``[t]``, the metric at each anchor.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-
-    Returns:
-        The value, a scalar; the factor of ``u - a_k`` in its gradient, ``[t]``; and the share of
-        each anchor in it, ``[t]``.
-    """
-    tiny = torch.finfo(squared.dtype).tiny
-    squared = squared.clamp_min(tiny)
-    nearest = squared.amin()
-    # scaled so that none overflows; an anchor at distance 0 leaves nothing to the others
-    weights = (nearest / squared) ** (power / 2)
-    total = weights.sum()
-    value = weights.dot(values) / total
-    shift = {"exact": -1, "improving": -1, "published": 1, "attract": 0}[gradient]
-    pulls = values + shift * value
-    if gradient == "improving":  # nothing is pushed away from what is worse
-        pulls = pulls.clamp_min(0)
-    pulls = pulls * weights / (total * squared)
-    return value, pulls * (-power * (nearest > tiny)), weights / total
-
-
-class AttachGradient(torch.autograd.Function):
-    """A value with a gradient that was computed along with it."""
+class RelaxedBits(torch.autograd.Function):
+    """Values with the elementwise derivative that was computed along with them."""
 
     @staticmethod
     def forward(
@@ -994,178 +652,239 @@ class AttachGradient(torch.autograd.Function):
     ) -> Tensor:
         """Returns ``value`` and keeps ``slope`` for the way back."""
         ctx.save_for_backward(slope)
-        return value.clone()
+        return value.view_as(value)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(
         ctx: torch.autograd.function.FunctionCtx, grad: Tensor
     ) -> tuple[Tensor, None, None]:
-        """The kept gradient, scaled; it has no derivative of its own."""
+        """The slopes, scaled; they have no derivatives of their own."""
         (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return grad * slope, None, None
 
 
-def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor:
-    """``value`` as a function of ``comparisons`` whose gradient is ``slope``."""
-    attached: Tensor = AttachGradient.apply(  # type: ignore[no-untyped-call]
-        comparisons, value, slope
-    )
-    return attached
+def sigmoid_powers(name: str, double: bool) -> tuple[float, ...]:
+    r"""The coefficients of t, t^2, ... in t = exp(-|c| / T), for a function of the sigmoid step.
 
+    With s = sigma(-|c| / T) = t / (1 + t), how far the relaxed binary is from the bit that it
+    relaxes, the functions are
 
-def interpolate_idw(
-    families: tuple[Family, ...],
-    metric: Callable[[Tensor], Tensor],
-    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
-    seed: Tensor,
-    step: Tensor,
-    best: Tensor | None = None,
-    temperature: Tensor | float = 1.0,
-    squash: str = "none",
-    good: int = 16,
-    bad: int = 16,
-    nearby: int = 16,
-    power: float = 1.0,
-    gradient: str = "exact",
-    bits: str = "auto",
-    pick: Callable[
-        [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
-    ] = pick_bits,
-    lines: tuple[tuple[int, ...], ...] = (),
-) -> Tensor:
-    r"""The interpolated metric, differentiable in the scores.
+    .. math::
+        \mathrm{tail} = s, \quad \mathrm{tail\_squared} = s^2, \quad
+        \mathrm{slope} = s (1 - s), \quad \mathrm{tail\_slope} = s^2 (1 - s), \quad
+        \mathrm{tail\_squared\_slope} = s^3 (1 - s).
 
-    Anchors are described by how they differ from the current configuration: d^2 to the latter is
-    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
-    digits. One pass over the comparisons and a few corrections give value and gradient.
+    Each is t^m p(t) with m its leading order and p the polynomial of least relative error, so that
+    separated scores are as exact as close ones. ``tools/exponentials.py`` computes the tables.
+    Number of coefficients and largest relative error for t in (0, 1], summed in float64:
 
-    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
-    ``lossc.runtime.reference.idw_gradient``.
+    ==================  ======================  ======================
+    name                not ``double``          ``double``
+    ==================  ======================  ======================
+    tail                K = 9, 2.6e-07          K = 17, 1.9e-13
+    tail_squared        K = 11, 4.7e-07         K = 19, 6.2e-13
+    slope               K = 10, 4.7e-07         K = 18, 6.2e-13
+    tail_slope          K = 12, 5.6e-07         K = 21, 4.1e-13
+    tail_squared_slope  K = 14, 5.3e-07         K = 23, 1.8e-12
+    ==================  ======================  ======================
 
     Args:
-        families: The comparisons.
-        metric: The metric of row counts, ``[t, R] -> [t]``.
-        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
-        seed: Scalar int64.
-        step: Scalar int64; anchors are drawn anew for every step.
-        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
-            comparisons are won.
-        temperature: Of the step, in the units of the (squashed) scores.
-        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
-        good: Anchors that differ a little from the best.
-        bad: Anchors of fair random bits.
-        nearby: Anchors that correct something wrong of the current configuration.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
-            mean over the bits, ``auto`` draws below 64 comparisons.
-        pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
-        lines: For the latter, the axes of each family along which its lines run.
+        name: Of the function.
+        double: Whether float64 scores are to be served.
 
     Returns:
-        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
-        gradient.
+        ``[K]``; the first ones are 0 below the leading order.
     """
-
-    def draw(standing: Standing) -> Anchors:
-        drawn = bits == "drawn" or (bits == "auto" and standing.stored.shape[0] < 64)
-        counts = (good, nearby, bad)
-        return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
-
-    return interpolate_between(
-        families, metric, relax, draw, best, temperature, squash, power, gradient
-    )
+    if double:
+        return sigmoid_powers_double()[name]
+    return sigmoid_powers_single()[name]
 
 
-class Anchors(NamedTuple):
-    """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
+def sigmoid_powers_single() -> dict[str, tuple[float, ...]]:
+    """The tables of relative errors below 1e-6."""
+    return {
+        "tail": (
+            0.9999997423277441,
+            -0.9999579994222988,
+            0.9988448552770891,
+            -0.98741657538627,
+            0.9286425645192004,
+            -0.7588509775698878,
+            0.47071979971650896,
+            -0.18575489854283764,
+            0.03377361791687957,
+        ),
+        "tail_squared": (
+            0.0,
+            0.9999995280365153,
+            -1.9999114757842253,
+            2.997152279715908,
+            -3.9631497526262875,
+            4.747753781131573,
+            -4.953643079121192,
+            4.137984795461984,
+            -2.478195586500419,
+            0.9163925190637908,
+            -0.15438312736851925,
+        ),
+        "slope": (
+            0.9999995280365153,
+            -1.9999114757842253,
+            2.997152279715908,
+            -3.9631497526262875,
+            4.747753781131573,
+            -4.953643079121192,
+            4.137984795461984,
+            -2.478195586500419,
+            0.9163925190637908,
+            -0.15438312736851925,
+        ),
+        "tail_slope": (
+            0.0,
+            0.9999994450838822,
+            -2.99988161097045,
+            5.995611747943237,
+            -9.93380260515698,
+            14.465420662489738,
+            -18.35155265236003,
+            19.24937147747252,
+            -15.472432311962054,
+            8.684399285328876,
+            -2.9756016479815077,
+            0.46346827947728475,
+        ),
+        "tail_squared_slope": (
+            0.0,
+            0.0,
+            0.9999994654058814,
+            -3.999871406449024,
+            9.994574018120069,
+            -19.905982805816386,
+            34.119895707668384,
+            -50.89793770025805,
+            64.0996688951942,
+            -64.55905329281964,
+            48.684386904766825,
+            -25.34389738255664,
+            8.028785775655143,
+            -1.158068212322888,
+        ),
+    }
 
-    Args:
-        good: What each good anchor flips of the best configuration.
-        near: What each nearby one flips of the current one.
-        rows: ``[t, R]``, row counts of all.
-        squared: ``[t]``, squared distances from the relaxed binaries.
-        differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
-            bits were drawn; else ``None``.
-    """
 
-    good: Flips
-    near: Flips
-    rows: Tensor
-    squared: Tensor
-    differ: Tensor | None
-
-    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
-        """For each bit the sum of the pulls of anchors that differ from the current one."""
-        wrong = standing.wrong
-        good, near = self.good.at.shape[0], self.near.at.shape[0]
-        to_best, to_good, to_near = pulls[:1], pulls[1 : 1 + good], pulls[1 + good :][:near]
-        to_bad = pulls[1 + good + near :]
-        found = wrong.to(standing.tail.dtype) * (to_best.sum() + to_good.sum())
-        back = torch.where(wrong[self.good.at], -1, 1) * self.good.flips
-        found.index_add_(0, self.good.at.flatten(), (to_good.unsqueeze(-1) * back).flatten())
-        there = to_near.unsqueeze(-1) * self.near.flips
-        found.index_add_(0, self.near.at.flatten(), there.flatten())
-        if self.differ is None:
-            return found + standing.kept * (to_bad.sum() / 2)
-        return found + (to_bad.unsqueeze(-1) * self.differ).sum(0)
-
-
-def sample_anchors(
-    families: tuple[Family, ...],
-    standing: Standing,
-    best: Tensor | None,
-    seed: Tensor,
-    step: Tensor,
-    counts: tuple[int, int, int],
-    drawn: bool,
-    pick: Callable[[tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips],
-    lines: tuple[tuple[int, ...], ...],
-) -> Anchors:
-    """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
-    stored, now, wrong, kept, tail, excess = standing
-    good, nearby, bad = counts
-    width = words_of_bits(families) if drawn else words_of_counts(families)
-    words = random_words(seed, step, good + nearby + bad * width)
-    words, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
-    # good anchors flip the best configuration anywhere; nearby ones correct what is wrong, if any
-    to_good = pick(families, lines, stored, words[:good])
-    to_near = pick(families, lines, wrong | (stored & ~wrong.any()), words[good:])
-
-    # squared distances, all as the current one plus the bits that differ: no digits are lost
-    current = tail.dot(tail)
-    missing = excess.dot(wrong.to(excess.dtype))
-    wrong_good, excess_good = wrong[to_good.at], excess[to_good.at] * to_good.flips
-    # of wrong bits an anchor differs where it does not flip; a difference of 0 is to be exactly 0
-    righted = (wrong_good & to_good.flips).sum(-1)
-    rest = missing - (excess_good * wrong_good).sum(-1)
-    rest = torch.where(wrong.sum() > righted, rest.clamp_min(0), 0)
-    good_distance = current + rest + (excess_good * ~wrong_good).sum(-1)
-    near_distance = current + (excess[to_near.at] * to_near.flips).sum(-1)
-
-    now_rows = dense_row_counts(families, now)
-    best_rows = dense_row_counts(families, stored if best is None else best & stored)
-    # what a flip of the current bit wins; of the best one, the opposite where they differ
-    gain_near = torch.where(now[to_near.at], -1, 1) * to_near.flips
-    gain_good = torch.where(now[to_good.at] != wrong_good, -1, 1) * to_good.flips
-    rows = [
-        best_rows.unsqueeze(0),
-        flipped_rows(families, best_rows.expand(good, -1), to_good.at, gain_good),
-        flipped_rows(families, now_rows.expand(nearby, -1), to_near.at, gain_near),
-    ]
-    differ = None
-    bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
-    if drawn:
-        bits_of_bad = random_binaries(families, bad_words)
-        rows.append(dense_row_counts(families, bits_of_bad))
-        differ = ((bits_of_bad != now) & stored).to(excess.dtype)
-        bad_distance = current + (differ * excess).sum(-1)
-    else:
-        rows.append(random_row_counts(families, bad_words))
-    best_distance = (current + missing).unsqueeze(0)
-    squared = torch.cat([best_distance, good_distance, near_distance, bad_distance])
-    return Anchors(to_good, to_near, torch.cat(rows), squared, differ)
+def sigmoid_powers_double() -> dict[str, tuple[float, ...]]:
+    """The tables of relative errors below 2e-12."""
+    return {
+        "tail": (
+            0.9999999999998065,
+            -0.9999999998879697,
+            0.9999999891516419,
+            -0.9999995811711828,
+            0.9999914215620024,
+            -0.9998924183039458,
+            0.9991003922394937,
+            -0.9946963791778145,
+            0.9770803269310977,
+            -0.9252684085584012,
+            0.8118275767529185,
+            -0.626197124707583,
+            0.40021222656543554,
+            -0.198564163607827,
+            0.07053364744426605,
+            -0.015789564670881353,
+            0.0016620594390401424,
+        ),
+        "tail_squared": (
+            0.0,
+            0.9999999999993879,
+            -1.9999999996190536,
+            2.9999999601203498,
+            -3.9999983266584547,
+            4.9999625556384615,
+            -5.999484214351613,
+            6.995235960219715,
+            -7.968790695356689,
+            8.849172519482122,
+            -9.446346512576472,
+            9.420098970939087,
+            -8.422771628745284,
+            6.436965239838525,
+            -3.9945610401568308,
+            1.900568841667139,
+            -0.6431708458213177,
+            0.13679543474398687,
+            -0.01367621936321109,
+        ),
+        "slope": (
+            0.9999999999993879,
+            -1.9999999996190536,
+            2.9999999601203498,
+            -3.9999983266584547,
+            4.9999625556384615,
+            -5.999484214351613,
+            6.995235960219715,
+            -7.968790695356689,
+            8.849172519482122,
+            -9.446346512576472,
+            9.420098970939087,
+            -8.422771628745284,
+            6.436965239838525,
+            -3.9945610401568308,
+            1.900568841667139,
+            -0.6431708458213177,
+            0.13679543474398687,
+            -0.01367621936321109,
+        ),
+        "tail_slope": (
+            0.0,
+            0.999999999999788,
+            -2.999999999842684,
+            5.99999998030323,
+            -9.999999007543593,
+            14.999973208901071,
+            -20.99955247348248,
+            27.994957676248593,
+            -35.95944035586849,
+            44.75759706642827,
+            -53.89144572611913,
+            62.03102002904343,
+            -66.66237692881738,
+            64.71093313892705,
+            -54.62633726856794,
+            38.53388883861714,
+            -21.77035465234842,
+            9.367993273364405,
+            -2.8623887485312856,
+            0.5504438589899078,
+            -0.04991190970149037,
+        ),
+        "tail_squared_slope": (
+            0.0,
+            0.0,
+            0.9999999999996921,
+            -3.999999999756719,
+            9.999999967425632,
+            -19.99999823832806,
+            34.99994877391775,
+            -55.99907492640865,
+            83.988689868551,
+            -119.90089135716924,
+            164.35206974352965,
+            -216.74464828647967,
+            273.1384493422512,
+            -323.28265865649786,
+            349.97541157933534,
+            -335.6240009607108,
+            275.5977022885981,
+            -187.1191886606054,
+            101.1135682620402,
+            -41.48624486506976,
+            12.074494750956815,
+            -2.2125119480309285,
+            0.19138332245176215,
+        ),
+    }
 
 
 class Pairs(NamedTuple):
@@ -1436,6 +1155,361 @@ def pairs_won_against(order: PairOrder) -> Tensor:
     return to_items(stored_of(ours, theirs) - before_of(ours, theirs), ours)
 
 
+def in_blocks(values: Tensor) -> Tensor:
+    """Values in columns of 16, at least one place of which is empty: 0.
+
+    Args:
+        values: ``[..., n]``.
+
+    Returns:
+        ``[..., 16, blocks]``: consecutive values are below each other.
+    """
+    n = values.shape[-1]
+    blocks = n // 16 + 1
+    padded = torch.nn.functional.pad(values, (0, 16 * blocks - n))
+    return padded.reshape(*values.shape[:-1], blocks, 16).transpose(-1, -2).contiguous()
+
+
+def block_places(where: Tensor, n: int) -> Tensor:
+    """Where in the blocks of n values the ``where``-th is, from 1; for 0 an empty place."""
+    spot = (where - 1).masked_fill_(where == 0, n)
+    return (spot & 15).mul_(n // 16 + 1).add_(spot >> 4)
+
+
+def block_decays(
+    scores: Tensor, group: Tensor | None, rate: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """What is left of a sum when the next source comes: ``[2, 16, blocks]``.
+
+    Args:
+        scores: ``[2, n]``, ascending within a group.
+        group: ``[2, n]``, or ``None`` for one group.
+        rate: Minus 1 by the temperature.
+
+    Returns:
+        That of power 0: 1, and 0 at the bounds of a group; and the factor from power to power.
+    """
+    step = scores.diff().mul_(rate).exp_()
+    linked = torch.ones_like(step)
+    if group is not None:
+        apart = group.diff() != 0
+        linked, step = linked.masked_fill_(apart, 0), step.masked_fill_(apart, 0)
+    pad = torch.nn.functional.pad
+    return in_blocks(pad(linked, (1, 0))), in_blocks(pad(step, (1, 0)))
+
+
+def powers_from(first: Tensor, step: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """``first * step ** k`` for k below ``count``, ``[count, *shape]``; and for ``count``."""
+    powers = step.new_empty((count, *step.shape))
+    powers[0] = first
+    for k in range(1, count):
+        torch.mul(powers[k - 1], step, out=powers[k])
+    return powers, powers[-1] * step
+
+
+def running_sums(decays: Tensor, values: Tensor) -> Tensor:
+    """Sums of all values so far, each of which decays from place to place.
+
+    Args:
+        decays: ``[..., 16, blocks]``, at most 1: from the place before to each place, which follow
+            each other down the columns; overwritten.
+        values: The same shape; overwritten with the sums.
+    """
+    shrink, sums = decays.unbind(-2), values.unbind(-2)
+    blocks = values.shape[-1]
+    for row in range(1, 16):
+        sums[row].addcmul_(sums[row - 1], shrink[row])
+        if blocks > 1:
+            shrink[row].mul_(shrink[row - 1])
+    if blocks > 1:  # what a block hands on to the next one, by the same sums over the blocks
+        carried = running_sums(in_blocks(shrink[-1]), in_blocks(sums[-1]))
+        carried = carried.transpose(-1, -2).flatten(-2)[..., : blocks - 1]
+        values[..., 1:].addcmul_(carried.unsqueeze(-2), decays[..., 1:])
+    return values
+
+
+def decayed_sums(scores: Tensor, group: Tensor | None, values: Tensor, rates: Tensor) -> Tensor:
+    """As ``running_sums``, in few operations, which overwrite nothing: of 16 times the memory.
+
+    Args:
+        scores: ``[2, n]``, ascending within a group.
+        group: ``[2, n]``, or ``None`` for one group.
+        values: ``[powers, 2, n]``.
+        rates: ``[powers]``: a value decays with ``exp(rate * distance)``.
+
+    Returns:
+        ``[powers, 2, n]``.
+    """
+    n = scores.shape[-1]
+    blocks = (n + 15) // 16
+    pad = torch.nn.functional.pad
+    score = pad(scores, (0, 16 * blocks - n)).reshape(2, blocks, 16)
+    value = pad(values, (0, 16 * blocks - n)).reshape(-1, 2, blocks, 1, 16)
+    row = torch.arange(16, device=scores.device)
+    gaps = (score.unsqueeze(-1) - score.unsqueeze(-2)).abs()
+    apart = (row.unsqueeze(-1) < row).expand(gaps.shape)
+    if group is not None:
+        group = pad(group, (0, 16 * blocks - n)).reshape(2, blocks, 16)
+        apart = apart | (group.unsqueeze(-1) != group.unsqueeze(-2))
+    decay = (rates.reshape(-1, 1, 1, 1, 1) * gaps).exp().masked_fill(apart, 0)
+    sums = (decay * value).sum(-1)
+    if blocks > 1:  # what a block hands on to the next one, by the same sums over the blocks
+        ends = None if group is None else group[..., -1]
+        carried = decayed_sums(score[..., -1], ends, sums[..., -1], rates)
+        gaps = (score[:, 1:] - score[:, :-1, -1:]).abs()
+        decay = (rates.reshape(-1, 1, 1, 1) * gaps).exp()
+        if group is not None:
+            decay = decay.masked_fill(group[:, 1:] != group[:, :-1, -1:], 0)
+        sums = sums + pad(carried[..., :-1].unsqueeze(-1) * decay, (0, 0, 1, 0))
+    return sums.flatten(-2)[..., :n]
+
+
+class Kernel(NamedTuple):
+    r"""M functions phi of a comparison c, in t = exp(-|c| / temperature).
+
+    .. math:: \phi(c) = \mathrm{constant} + \sum_{k=1}^{K} \mathrm{terms}_k t^k
+
+    Args:
+        won_constant: ``[M]``: the constant where the binary is 1. All are float64 or float32; the
+            terms of the sigmoid alternate in sign, and need float64.
+        won: ``[M, K]``, the terms there.
+        lost_constant: ``[M]``, the constant where the binary is 0.
+        lost: ``[M, K]``, the terms there.
+    """
+
+    won_constant: Tensor
+    won: Tensor
+    lost_constant: Tensor
+    lost: Tensor
+
+
+def pair_sums_right(
+    order: PairOrder, kernel: Kernel, temperature: float | Tensor, weight: Tensor | None = None
+) -> Tensor:
+    r"""For each left item the sum over its right ones: :math:`\sum_j w_j \phi(x_i - y_j)`.
+
+    Args:
+        order: Of the pairs.
+        kernel: M functions phi.
+        temperature: Positive, in the units of the scores; a number, or a scalar.
+        weight: ``[*batch, n]``, of the right items, of any sign; ``None``: 1.
+
+    Returns:
+        ``[M, *batch, m]``, in the scores' dtype; 0 for items that are not kept. Carries no
+        gradient.
+    """
+    won = torch.cat([kernel.won_constant.unsqueeze(-1), kernel.won], -1)
+    lost = torch.cat([kernel.lost_constant.unsqueeze(-1), kernel.lost], -1)
+    return sums_of_sources(order.left, order.right, (won, lost), temperature, weight)
+
+
+def pair_sums_left(
+    order: PairOrder, kernel: Kernel, temperature: float | Tensor, weight: Tensor | None = None
+) -> Tensor:
+    r"""For each right item the sum over its left ones: :math:`\sum_i w_i \phi(x_i - y_j)`.
+
+    Args:
+        order: Of the pairs.
+        kernel: M functions phi.
+        temperature: Positive, in the units of the scores; a number, or a scalar.
+        weight: ``[*batch, m]``, of the left items, of any sign; ``None``: 1.
+
+    Returns:
+        ``[M, *batch, n]``, as ``pair_sums_right``.
+    """
+    won = torch.cat([kernel.won_constant.unsqueeze(-1), kernel.won], -1)
+    lost = torch.cat([kernel.lost_constant.unsqueeze(-1), kernel.lost], -1)
+    return sums_of_sources(order.right, order.left, (lost, won), temperature, weight)
+
+
+def sums_of_sources(
+    readers: PairSide,
+    sources: PairSide,
+    terms: tuple[Tensor, Tensor],
+    temperature: float | Tensor,
+    weight: Tensor | None,
+) -> Tensor:
+    """For each reader the sum over all sources of its group.
+
+    Args:
+        readers: The side that has a sum for each item.
+        sources: The side that is summed over.
+        terms: ``[M, 1 + K]`` each: of sources that lie before a reader, and of those behind it.
+        temperature: Positive.
+        weight: Of the sources, in the shape that they had, or ``None``.
+
+    Returns:
+        ``[M, *shape of the readers]``.
+    """
+    before, behind = (each.detach().double() for each in terms)
+    count, powers = before.shape
+    n, m = sources.scores.shape[0], readers.scores.shape[0]
+    if n == 0 or m == 0:
+        return readers.scores.new_zeros((count, *readers.shape), dtype=readers.dtype)
+    static = torch.compiler.is_compiling() or readers.scores.device.type != "cpu"
+    if isinstance(temperature, Tensor):
+        temperature = temperature.detach().double()
+    rate = -1 / temperature
+    weights = source_weights(sources, weight)
+    ends, own = last_sources(readers, n)
+    values = torch.stack([weights, weights.flip(0)])
+    middle = None if static else middle_of_close(readers, sources, rate * (powers - 1))
+    near, where = reading_plan(readers, sources, ends, rate, middle)
+    scores, group = two_ways(sources)
+    places = n + 1
+    if middle is not None:
+        up = sources.scores - middle
+        first, step = values, torch.stack([up, -up.flip(0)]).mul_(-rate).exp_()
+    elif not static:
+        first, step = block_decays(scores, group, rate)
+        values = in_blocks(values)
+        where, places = block_places(where, n), values[0].numel()
+    where = torch.stack([where[0], where[1] + places])
+
+    # as many powers at once as fit into the cache, or into the memory of a GPU
+    at_once = max(1, min(powers, 2**21 // max(n, m) if static else 2**18 // n))
+    piece = m if static else 2**18 // at_once
+    result, shrunk = near.new_zeros((count, m)), torch.ones_like(near)
+    # [M, (1 + K) * 2], so that both ways are summed at once
+    coefficients = torch.stack([before, behind], -1).flatten(1)
+    for start in range(0, powers, at_once):
+        size = min(at_once, powers - start)
+        if static:
+            power = torch.arange(start, start + size, dtype=near.dtype, device=near.device)
+            tables = decayed_sums(scores, group, values.expand(size, 2, n), rate * power)
+            tables = torch.nn.functional.pad(tables, (1, 0))
+        elif middle is None:
+            factors, first = powers_from(first, step, size)
+            tables = running_sums(factors, values.repeat(size, 1, 1, 1))
+        else:
+            factors, first = powers_from(first, step, size)
+            tables = factors.new_zeros((size, 2, n + 1))
+            torch.cumsum(factors, -1, out=tables[..., 1:])
+        tables = tables.reshape(size, -1)
+        part = coefficients[:, 2 * start : 2 * (start + size)]
+        if static:
+            power = torch.arange(size + 1, device=near.device).reshape(-1, 1, 1)
+            shrinking = shrunk * near**power
+            read = tables.index_select(1, where.reshape(-1)) * shrinking[:-1].reshape(size, -1)
+            result = torch.addmm(result, part, read.reshape(2 * size, m))
+            shrunk = shrinking[-1]
+        else:
+            for a in range(0, m, piece):
+                cut = (..., slice(a, a + piece))
+                add_read_sums(result[cut], part, tables, where[cut], shrunk[cut], near[cut])
+    if own is not None and readers.itself is not None:  # among equal sources that were summed
+        own = own * weights.index_select(0, readers.itself.clamp(min=0))
+        result = result - torch.stack([before.sum(-1), behind.sum(-1)], -1) @ own
+    return to_items(result.to(readers.dtype), readers)
+
+
+def source_weights(sources: PairSide, weight: Tensor | None) -> Tensor:
+    """The weights of the sources in their order, 0 where they are not kept: ``[n]``, float64."""
+    if weight is None:
+        weights = torch.ones_like(sources.scores)
+    else:
+        weights = weight.detach().reshape(-1).index_select(0, sources.at).double()
+    return weights if sources.kept is None else weights.masked_fill(~sources.kept, 0)
+
+
+def middle_of_close(readers: PairSide, sources: PairSide, rate: float | Tensor) -> float | None:
+    """The middle of all scores, if all are of one group and ``exp(rate * distance)`` is moderate.
+
+    Then one cumulative sum holds them all; exp(600) leaves room for weights and their number.
+    """
+    if sources.group is not None:
+        return None
+    ends = [float(side.scores[at]) for side in (readers, sources) for at in (0, -1)]
+    low, high = min(ends), max(ends)
+    return (low + high) / 2 if (high - low) * -float(rate) < 1200 else None
+
+
+def last_sources(readers: PairSide, n: int) -> tuple[Tensor, Tensor | None]:
+    """How many sources lie before each reader, and behind it, without itself if that is nearest.
+
+    Args:
+        readers: The items to count for.
+        n: How many sources there are.
+
+    Returns:
+        The counts, over all groups: ``[2, m]``, int64; and 1 where the item itself is among them
+        nevertheless, since others have its score: ``[2, m]``, float64, or ``None``.
+    """
+    ends = torch.stack([readers.place, n - readers.place])
+    if readers.itself is None:
+        return ends, None
+    itself = torch.stack([readers.itself + 1, n - readers.itself])  # the counts up to itself
+    among = (readers.itself >= 0) & (itself <= ends)
+    nearest = among & (itself == ends)
+    return ends - nearest.long(), (among & ~nearest).double()
+
+
+def two_ways(sources: PairSide) -> tuple[Tensor, Tensor | None]:
+    """The scores from the lowest up, and negated from the highest down; and their groups.
+
+    Returns:
+        ``[2, n]`` each; the groups are ``None`` where all are of one.
+    """
+    scores = torch.stack([sources.scores, -sources.scores.flip(0)])
+    if sources.group is None:
+        return scores, None
+    return scores, torch.stack([sources.group, sources.group.flip(0)])
+
+
+def reading_plan(
+    readers: PairSide,
+    sources: PairSide,
+    ends: Tensor,
+    rate: float | Tensor,
+    middle: float | None,
+) -> tuple[Tensor, Tensor]:
+    """Where each reader finds its sums, and what they are multiplied by from power to power.
+
+    Args:
+        readers: The side that has a sum for each item.
+        sources: The side that is summed over.
+        ends: ``[2, m]``: how many sources lie on either side of each reader.
+        rate: Minus 1 by the temperature.
+        middle: What the sums are relative to; ``None``: each to the last source that is in it.
+
+    Returns:
+        The factors, and how many sources are in the sum: ``[2, m]`` each.
+    """
+    if middle is not None:
+        ahead = readers.scores - middle
+        return torch.stack([ahead, -ahead]).mul_(rate).exp_(), ends
+    n = sources.scores.shape[0]
+    nearest = torch.stack([ends[0] - 1, n - ends[1]]).clamp_(0, n - 1).reshape(-1)
+    if sources.group is not None and readers.group is not None:
+        group = sources.group.index_select(0, nearest).reshape(2, -1)
+        ends = ends.masked_fill(group != readers.group, 0)
+    found = sources.scores.index_select(0, nearest).reshape(2, -1)
+    return (found - readers.scores).abs_().mul_(rate).exp_(), ends
+
+
+def add_read_sums(
+    result: Tensor, part: Tensor, tables: Tensor, where: Tensor, first: Tensor, step: Tensor
+) -> None:
+    """Adds what some readers find in some tables, times ``first * step ** k`` in the k-th.
+
+    Args:
+        result: ``[M, r]``; added to.
+        part: ``[M, count * 2]``, the coefficients.
+        tables: ``[count, places]``.
+        where: ``[2, r]``, int64.
+        first: ``[2, r]``; overwritten with the factors of the next table.
+        step: ``[2, r]``.
+    """
+    where, now, by = where.reshape(-1), first.reshape(-1), step.reshape(-1)
+    read = tables.new_empty((tables.shape[0], where.shape[0]))
+    for table, row in zip(tables.unbind(), read.unbind(), strict=True):
+        torch.index_select(table, 0, where, out=row)
+        row.mul_(now)
+        now.mul_(by)
+    first.copy_(now.view(first.shape))
+    result.addmm_(part, read.view(part.shape[1], -1))
+
+
 class PairFamily(NamedTuple):
     """All comparisons of one decision between left and right items.
 
@@ -1451,6 +1525,22 @@ class PairFamily(NamedTuple):
     rows: str
     shape: tuple[int, ...]
     both_ways: bool = False
+
+
+class RelaxedPairs(NamedTuple):
+    """How the comparisons of a family of pairs are relaxed.
+
+    Args:
+        relax: The step relaxation, such as ``sigmoid_step``.
+        powers: ``powers(name, double)`` gives it as a sum of exponentials; ``None``: it is none.
+        temperature: Positive; in the units of the (squashed) scores.
+        squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
+    """
+
+    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]]
+    powers: Callable[[str, bool], tuple[float, ...]] | None
+    temperature: Tensor | float
+    squash: str
 
 
 def squashed_pairs(pairs: Pairs, squash: str) -> Pairs:
@@ -1473,6 +1563,335 @@ def many_pairs(families: tuple[PairFamily, ...], limit: int = 2**18) -> bool:
     for family in families:
         places += family.pairs.left.numel() * family.pairs.right.shape[-1]
     return places > limit
+
+
+def spread_factor(scores: tuple[Tensor, ...], most: float) -> Tensor:
+    """By what the scores are to be divided, so that they spread by ``most`` at the most.
+
+    Their spread is the root mean square distance from the mean of the last axis, of what is finite;
+    of several inputs, the widest one's. It is detached.
+
+    Args:
+        scores: The live inputs, ``[..., items]``.
+        most: The largest spread that is left as it is, positive.
+
+    Returns:
+        A scalar, at least 1.
+    """
+    factors = []
+    for value in scores:
+        value = value.detach().float() if value.dtype.itemsize < 4 else value.detach()
+        known = value.isfinite()
+        value = torch.where(known, value, 0)
+        if value.numel() == 0:
+            continue
+        largest = value.abs().amax().clamp_min(torch.finfo(value.dtype).tiny)
+        value, last = value / largest, 0 if value.ndim == 0 else -1  # squares must not overflow
+        count = known.sum(last, keepdim=True).clamp_min(1)
+        off = torch.where(known, value - value.sum(last, keepdim=True) / count, 0)
+        spread = (off.square().sum() / known.sum().clamp_min(1)).sqrt() * largest
+        factors.append((spread / most).clamp_min(1))
+    if not factors:
+        return torch.ones((), device=scores[0].device)
+    return torch.stack([factor.to(factors[0].dtype) for factor in factors]).amax()
+
+
+def limited_families(families: Any, scores: tuple[Tensor, ...], most: float) -> Any:
+    """The families of scores that are divided by a common factor, if they spread too far.
+
+    The outcome of every comparison stays, thresholds being divided alike; a step of a fixed
+    temperature, or a squash, keeps a slope then, however large the scores are.
+
+    Args:
+        families: A tuple of ``Family`` and ``PairFamily``; what is returned has the same types.
+        scores: The live inputs, ``[..., items]``.
+        most: The largest spread that is left as it is.
+    """
+    factor = spread_factor(scores, most)
+    readable = not torch.compiler.is_compiling() and factor.device.type == "cpu"
+    if readable and bool(factor == 1):
+        return families  # as it is nearly always
+    return tuple(limited_family(family, factor) for family in families)
+
+
+def limited_family(family: Any, factor: Tensor) -> Any:
+    """A family with both sides divided; a side that is the other one stays so."""
+    sides = family.pairs if isinstance(family, PairFamily) else family
+    left = sides.left / factor.to(sides.left.dtype)
+    right = left if sides.right is sides.left else sides.right / factor.to(sides.right.dtype)
+    if isinstance(family, PairFamily):
+        return family._replace(pairs=family.pairs._replace(left=left, right=right))
+    return family._replace(left=left, right=right)
+
+
+class WrittenPairs(NamedTuple):
+    """The items of pairs, those that are kept as far as that can be told, one row a left item.
+
+    Args:
+        pairs: Where they come from.
+        left_at: ``[K]``, flat positions of the left items; ``None``: all, in order.
+        right_at: ``[R]``, those of the right ones where there are no batch axes; ``None``: all.
+    """
+
+    pairs: Pairs
+    left_at: Tensor | None
+    right_at: Tensor | None
+
+    @property
+    def size(self) -> int:
+        """How many pairs that makes."""
+        rows = self.pairs.left.numel() if self.left_at is None else self.left_at.shape[0]
+        columns = self.pairs.right.shape[-1] if self.right_at is None else self.right_at.shape[0]
+        return rows * columns
+
+
+def kept_pairs(pairs: Pairs) -> WrittenPairs:
+    """Leaves out items that are not kept; not where their number cannot be read in time."""
+    if torch.compiler.is_compiling() or pairs.left.device.type != "cpu":
+        return WrittenPairs(pairs, None, None)
+    left_at = pairs.left_kept.reshape(-1).nonzero().squeeze(-1)
+    right_at = pairs.right_kept.nonzero().squeeze(-1) if pairs.right.ndim == 1 else None
+    return WrittenPairs(pairs, left_at, right_at)
+
+
+def bits_of_slice(
+    written: WrittenPairs, relaxed: RelaxedPairs, nothing: float, rows: slice = slice(None)
+) -> Tensor:
+    """Relaxed binaries of some left items with all right ones of theirs: ``[K, R]``.
+
+    Args:
+        written: The pairs.
+        relaxed: How they are relaxed.
+        nothing: What stands where there is no comparison.
+        rows: Which of the left items.
+    """
+    pairs = written.pairs
+    left = pairs.left.reshape(-1)
+    at = written.left_at
+    at = torch.arange(left.shape[0], device=left.device) if at is None else at
+    at = at[rows]
+    batch = None if pairs.left.ndim == 1 else at // pairs.left.shape[-1]
+
+    def of_right(values: Tensor) -> Tensor:
+        """``[R]``, or ``[K, R]`` with batch axes."""
+        if batch is not None:
+            return values.flatten(0, -2).index_select(0, batch)
+        return values if written.right_at is None else values.index_select(0, written.right_at)
+
+    comparisons = left.index_select(0, at).unsqueeze(-1) - of_right(pairs.right)
+    tail, slope = relaxed.relax(comparisons.detach().abs(), relaxed.temperature)
+    bits = relaxed_bits(comparisons.detach() > 0, comparisons, tail, slope)
+    there: list[Tensor] = []
+    if written.left_at is None:
+        there.append(pairs.left_kept.reshape(-1).index_select(0, at).unsqueeze(-1))
+    if written.right_at is None:
+        there.append(of_right(pairs.right_kept))
+    if pairs.left_group is not None and pairs.right_group is not None:
+        ours = pairs.left_group.reshape(-1).index_select(0, at).unsqueeze(-1)
+        there.append(ours == of_right(pairs.right_group))
+    if pairs.same:
+        items = torch.arange(pairs.right.shape[-1], device=left.device)
+        theirs = items if written.right_at is None else written.right_at
+        there.append(at.unsqueeze(-1) % pairs.left.shape[-1] != theirs)
+    for condition in there:
+        bits = torch.where(condition, bits, nothing)
+    return bits
+
+
+def counts_of_slice(
+    written: WrittenPairs, relaxed: RelaxedPairs, to_left: bool, rows: slice = slice(None)
+) -> Tensor:
+    """What some left items add to the counts: in the flat shape of the left, or right, items."""
+    bits = bits_of_slice(written, relaxed, 0.0, rows)
+    pairs, at = written.pairs, written.left_at
+    if to_left:
+        counts = bits.sum(-1)
+        if at is None and rows == slice(None):
+            return counts
+        at = torch.arange(pairs.left.numel(), device=bits.device) if at is None else at
+        return bits.new_zeros(pairs.left.numel()).index_add(0, at[rows], counts)
+    if pairs.right.ndim == 1:
+        counts = bits.sum(0)
+        if written.right_at is None:
+            return counts
+        return bits.new_zeros(pairs.right.numel()).index_add(0, written.right_at, counts)
+    at = torch.arange(pairs.left.numel(), device=bits.device) if at is None else at
+    counts = bits.new_zeros(pairs.right.flatten(0, -2).shape)
+    return counts.index_add(0, at[rows] // pairs.left.shape[-1], bits).reshape(-1)
+
+
+class WrittenCounts(torch.autograd.Function):
+    """Relaxed counts of few pairs of kept items, in as few operations as there can be."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        left: Tensor,
+        right: Tensor,
+        written: WrittenPairs,
+        relaxed: RelaxedPairs,
+        to_left: bool,
+    ) -> Tensor:
+        """Counts in the shape of one side."""
+        pairs, ours, theirs = written
+        assert ours is not None and theirs is not None
+        comparisons = left.index_select(0, ours).unsqueeze(-1) - right.index_select(0, theirs)
+        bits, slope = relaxed.relax(comparisons.abs(), relaxed.temperature)
+        bits = torch.where(comparisons > 0, 1 - bits, bits)
+        if pairs.left_group is not None and pairs.right_group is not None:
+            groups = pairs.left_group.index_select(0, ours).unsqueeze(-1)
+            together = groups == pairs.right_group.index_select(0, theirs)
+            bits, slope = bits * together, slope * together
+        if pairs.same:
+            apart = ours.unsqueeze(-1) != theirs
+            bits, slope = bits * apart, slope * apart
+        ctx.save_for_backward(ours, theirs, slope)
+        ctx.to_left = to_left  # type: ignore[attr-defined]
+        ctx.sizes = left.shape[0], right.shape[0]  # type: ignore[attr-defined]
+        at, size = (ours, left.shape[0]) if to_left else (theirs, right.shape[0])
+        return bits.new_zeros(size).index_copy_(0, at, bits.sum(-1 if to_left else 0))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """By the scores of the left and the right items."""
+        ours, theirs, slope = ctx.saved_tensors  # type: ignore[attr-defined]
+        own = grad.index_select(0, ours if ctx.to_left else theirs)  # type: ignore[attr-defined]
+        pulled = slope * (own.unsqueeze(-1) if ctx.to_left else own)  # type: ignore[attr-defined]
+        by_left, by_right = (grad.new_zeros(size) for size in ctx.sizes)  # type: ignore[attr-defined]
+        by_left.index_copy_(0, ours, pulled.sum(-1))
+        by_right.index_copy_(0, theirs, -pulled.sum(0))
+        return by_left, by_right, None, None, None
+
+
+def sliced_counts(written: WrittenPairs, relaxed: RelaxedPairs, to_left: bool) -> Tensor:
+    """Counts by slices of the left items, which are written out again on the way back."""
+    rows = written.pairs.left.numel() if written.left_at is None else written.left_at.shape[0]
+    at_once = max(1, 2**22 * rows // max(written.size, 1))
+
+    def part(left: Tensor, right: Tensor, start: int) -> Tensor:
+        pairs = written.pairs._replace(left=left, right=right)
+        here = written._replace(pairs=pairs)
+        return counts_of_slice(here, relaxed, to_left, slice(start, start + at_once))
+
+    total: Tensor | None = None
+    for start in range(0, rows, at_once):
+        counts: Tensor = checkpoint(
+            part, written.pairs.left, written.pairs.right, start, use_reentrant=False
+        )
+        total = counts if total is None else total + counts
+    assert total is not None
+    return total
+
+
+def most_pairs_written_out() -> int:
+    """Up to how many pairs writing them out is faster than sorting; see benchmarks/crossover.py."""
+    return 2**17
+
+
+def pair_counts(family: PairFamily, relaxed: RelaxedPairs, against: bool = False) -> Tensor:
+    """How many comparisons of each row are won: ``[*shape]``, no whole numbers.
+
+    Args:
+        family: The comparisons.
+        relaxed: How they are relaxed.
+        against: Count for the items on the other side instead.
+    """
+    counts: Tensor
+    pairs = squashed_pairs(family.pairs, relaxed.squash)
+    to_left = family.rows == "total" or (family.rows == "left") != against
+    written = kept_pairs(pairs)
+    if written.size <= most_pairs_written_out():
+        if written.left_at is None or written.right_at is None:
+            counts = counts_of_slice(written, relaxed, to_left)
+        else:
+            counts = WrittenCounts.apply(  # type: ignore[no-untyped-call]
+                pairs.left, pairs.right, written, relaxed, to_left
+            )
+    elif relaxed.powers is not None:
+        counts = summed_counts(pairs, relaxed, to_left)
+    else:
+        counts = sliced_counts(written, relaxed, to_left)
+    return counts.sum() if family.rows == "total" else counts.reshape(family.shape)
+
+
+def summed_counts(pairs: Pairs, relaxed: RelaxedPairs, to_left: bool) -> Tensor:
+    """Counts as sums of exponentials after one sort, flat; so are their derivatives."""
+    order = order_pairs(pairs)
+    tensors = [value for side in order for value in side if isinstance(value, Tensor)]
+    left, right = pairs.left, pairs.right
+    if torch.compiler.is_compiling() and right is left:
+        right = right.clone()  # the tracer takes no tensor twice
+    counts: Tensor = SummedCounts.apply(  # type: ignore[no-untyped-call]
+        left, right, order, relaxed, to_left, *tensors
+    )
+    return counts.reshape(-1)
+
+
+def padded_powers(relaxed: RelaxedPairs, names: tuple[str, ...], like: Tensor) -> Tensor:
+    """Coefficients of several functions of a step: ``[names, K]``.
+
+    They are float64, since they alternate, and float32 would lose digits.
+    """
+    assert relaxed.powers is not None
+    found = [relaxed.powers(name, like.dtype == torch.float64) for name in names]
+    longest = max(len(one) for one in found)
+    rows = [[*one, *([0.0] * (longest - len(one)))] for one in found]
+    return torch.tensor(rows, dtype=torch.float64, device=like.device)
+
+
+class SummedCounts(torch.autograd.Function):
+    """Relaxed counts of the left (or right) items of sorted pairs."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        left: Tensor,
+        right: Tensor,
+        order: PairOrder,
+        relaxed: RelaxedPairs,
+        to_left: bool,
+        *tensors: Tensor,
+    ) -> Tensor:
+        """Counts in the shape of one side; ``tensors`` are those of ``order``."""
+        ctx.order, ctx.relaxed, ctx.to_left = order, relaxed, to_left  # type: ignore[attr-defined]
+        tail, slope = padded_powers(relaxed, ("tail", "slope"), left)
+        slope = slope / relaxed.temperature
+        if relaxed.relax is straight_through_step:
+            tail = torch.zeros_like(tail)
+        one_none = torch.eye(2, dtype=torch.float64, device=left.device)[0]
+        kernel = Kernel(
+            won_constant=one_none,
+            won=torch.stack([-tail, slope]),
+            lost_constant=torch.zeros_like(one_none),
+            lost=torch.stack([tail, slope]),
+        )
+        sums = pair_sums_right if to_left else pair_sums_left
+        both = sums(order, kernel, relaxed.temperature)
+        ctx.save_for_backward(both[1])
+        return both[0]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """By the scores of the left and the right items."""
+        order, relaxed = ctx.order, ctx.relaxed  # type: ignore[attr-defined]
+        slope = padded_powers(relaxed, ("slope",), grad) / relaxed.temperature
+        none = slope.new_zeros(1)
+        kernel = Kernel(none, slope, none, slope)
+        (slopes,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        if ctx.to_left:  # type: ignore[attr-defined]
+            by_left = grad * slopes
+            by_right = -pair_sums_left(order, kernel, relaxed.temperature, grad).squeeze(0)
+        else:
+            by_left = pair_sums_right(order, kernel, relaxed.temperature, grad).squeeze(0)
+            by_right = -grad * slopes
+        rest = len(ctx.needs_input_grad) - 2  # type: ignore[attr-defined]
+        return by_left, by_right, *([None] * rest)
 
 
 def rows_won(family: PairFamily, order: PairOrder) -> Tensor:

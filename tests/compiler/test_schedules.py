@@ -91,7 +91,7 @@ def test_the_metric_is_never_that_of_another_loss(batch):
 
 def test_a_metric_with_its_own_draws_may_come_first(batch):
     loss = lossc.loss("balanced_accuracy", seed=3, schedule="warmup(first=accuracy, epochs=1)")
-    first = lossc.loss("accuracy", **IDW, seed=3)
+    first = lossc.loss("accuracy", seed=3)
     loss.set_epoch(0)
     for _ in range(2):
         assert_same(value_and_slope(loss, *batch), value_and_slope(first, *batch))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from lossc.models.errors import TrainingError
 from lossc.models.module import TrainingModule
 from lossc.models.run import History, RunFolder, write_text
 
@@ -93,13 +96,31 @@ class Recorder(Checkpoint):
         write_text(self._folder.metrics, as_csv(self.history))
         if self._sign * entry[self._headline] > best:
             self.best_epoch = epoch
-            trainer.save_checkpoint(self._folder.best)
-        trainer.save_checkpoint(self._folder.last)
+            save_whole(trainer, self._folder.best)
+        save_whole(trainer, self._folder.last)
         self._tell(float(epoch), trainer)
 
     def _tell(self, epoch: float, trainer: Trainer) -> None:
         figure = self.history[-1][self._headline] if self.history else None
         self._report(Progress(epoch, trainer.max_epochs or 0, figure))
+
+
+def save_whole(trainer: Trainer, path: Path) -> None:
+    """Save a checkpoint beside the one that is there, and only then in its place.
+
+    Raises:
+        TrainingError: It cannot be written; the one that was there is left as it was.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        trainer.save_checkpoint(partial)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        kept = "; the one of the epoch before is kept" if path.exists() else ""
+        raise TrainingError(
+            f"{path}: the checkpoint cannot be written ({error.strerror or error}){kept}"
+        ) from error
 
 
 def as_csv(history: History) -> str:

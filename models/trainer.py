@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from lossc.models.data.module import InMemoryData
-from lossc.models.errors import TaskError
+from lossc.models.errors import TaskError, TrainingError
 from lossc.models.evaluate import evaluate_finally
 from lossc.models.module import TrainingModule
 from lossc.models.noise import quiet
@@ -42,13 +43,14 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
     Raises:
         DataError: The data is missing or damaged.
         SpecError: The loss is wrong.
-        TrainingError: The loss is not finite or has no gradient.
+        TrainingError: The loss is not finite or has no gradient, or a checkpoint cannot be written
+            or read.
     """
     recipe = job.recipe
     splits = recipe.data(job.data)
     train_split = splits.train.first(recipe.examples or len(splits.train))
     folder = RunFolder(job.folder)
-    checkpoint = folder.open(job)
+    checkpoint = _sound(folder.open(job))
     with _threads(recipe.threads), torch.random.fork_rng(), quiet():
         torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
         loss = job.choice.build(job.seed)
@@ -70,6 +72,24 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
     figures = {"test": test, "validation": validation, "epoch": epoch, "seconds": run.seconds}
     write_json(folder.result, figures)
     return run
+
+
+def _sound(checkpoint: Path | None) -> Path | None:
+    """The checkpoint to go on from, once it was seen to be whole; nothing in it is run.
+
+    Raises:
+        TrainingError: It is damaged.
+    """
+    if checkpoint is None:
+        return None
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file may raise whatever there is
+        raise TrainingError(
+            f"{checkpoint}: a damaged checkpoint ({type(error).__name__})\n"
+            "  hint: remove it to start this run anew"
+        ) from None
+    return checkpoint
 
 
 def _trainer(job: Job, recorder: Recorder) -> Trainer:

@@ -160,11 +160,6 @@ class DepthRange:
 PUBLISHED = DepthRange(read_lowest=-950.637313, read_highest=892.544664)
 
 
-def joint_errors(found: Tensor, truth: Tensor) -> Tensor:
-    """Distance of each joint from where it is: ``[..., k, 3] -> [..., k]``, in the same unit."""
-    return torch.linalg.vector_norm(found - truth, dim=-1)
-
-
 def mpjpe(found: Tensor, truth: Tensor) -> float:
     """Mean distance of a joint from where it is, over examples and joints (MPJPE).
 
@@ -183,4 +178,4 @@ def mpjpe(found: Tensor, truth: Tensor) -> float:
     """
     if found.shape != truth.shape or found.numel() == 0:
         raise ValueError(f"joints of one shape, not {list(found.shape)} and {list(truth.shape)}")
-    return float(joint_errors(found, truth).double().mean())
+    return float(torch.linalg.vector_norm(found - truth, dim=-1).double().mean())

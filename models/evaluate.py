@@ -29,7 +29,8 @@ def evaluate(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, floa
     if recipe.summary is None:
         return measure(outputs(network, split), split.targets, recipe)
     summaries = []
-    for index in torch.arange(len(split), device=split.features.device).split(SUMMARY_BATCH):
+    everything = torch.arange(len(split), device=split.features.device)
+    for index in torch.split(everything, SUMMARY_BATCH):
         part = split.take(index)
         summaries.append(summarise(outputs(network, part), part.targets, recipe))
     return measure_summaries(summaries, recipe)

@@ -54,7 +54,7 @@ def rotation(degrees: Tensor) -> Tensor:
         *(sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx),
         *(-sy, cy * sx, cy * cx),
     ]
-    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+    return torch.stack(rows, dim=-1).reshape(*degrees.shape[:-1], 3, 3)
 
 
 def read_asf(path: Path) -> Skeleton:

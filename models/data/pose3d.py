@@ -103,9 +103,10 @@ def examples(world: Tensor, seed: int) -> Split:
     joint = crops.shares(pixels)
     depth = seen[..., 2] - seen[:, :1, 2]
     scale = cameras.focal[:, None] / seen[..., 2] / crops.side[:, None]
+    parts = (torch.split(whole, CHUNK) for whole in (joint, depth, scale))
     drawn = [
-        pictures(*part, SIDE, generator)
-        for part in zip(joint.split(CHUNK), depth.split(CHUNK), scale.split(CHUNK), strict=True)
+        pictures(place, deep, large, SIDE, generator)
+        for place, deep, large in zip(*parts, strict=True)
     ]
     crop = torch.cat([crops.corner, crops.side[:, None], cameras.focal[:, None]], dim=1)
     targets = {"joint": joint, "depth": DEPTHS.shares(depth), "position": seen, "crop": crop}

@@ -83,7 +83,10 @@ class TwoStage(nn.Module):
             nn.init.normal_(layer.weight, std=deviation)
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
-        self.to(memory_format=torch.channels_last)  # a quarter faster, on two cores too
+        for module in self.modules():  # the faster layout, on a CPU too
+            if isinstance(module, nn.Conv2d):
+                layout = module.weight.data.contiguous(memory_format=torch.channels_last)
+                module.weight.data = layout
 
     def forward(self, image: Tensor) -> Tensor:
         """Raw maps of both stages: ``[n, 3, H, W] -> [n, joints (1 + depth), H / 4, W / 4]``.
@@ -121,7 +124,8 @@ def maps(output: Tensor, joints: int) -> tuple[Tensor, Tensor]:
     Returns:
         ``[n, joints, h, w]`` and ``[n, joints, d, h, w]``, both raw.
     """
-    return output[:, :joints], output[:, joints:].unflatten(1, (joints, -1))
+    n, _, h, w = output.shape
+    return output[:, :joints], output[:, joints:].reshape(n, joints, -1, h, w)
 
 
 def warm_start(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:

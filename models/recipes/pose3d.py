@@ -98,7 +98,7 @@ RECIPE = Recipe(
     headline="mpjpe",
     headline_smaller=True,
     summary=summary,
-    quick=Quick(epochs=4, examples=600, schedule=Schedule(milestones=(3,), factor=0.2)),
+    quick=Quick(epochs=3, examples=500, schedule=Schedule()),
     threads=1,
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from lossc.models.losses import LossChoice
 from lossc.models.recipe import Recipe
 from lossc.models.running import Running
 from lossc.models.seeding import Stream, stream_seed
+from lossc.models.terms_watch import TermsWatch
 
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU, where each look waits for the device
 
@@ -31,8 +31,9 @@ class TrainingModule(LightningModule):
     less); any other precision goes through Lightning, which scales there.
 
     After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``loss_*`` (what the loss
-    says of itself, if it has a method ``figures() -> Mapping[str, float]``), ``train_*`` (metrics
-    and watched figures of the outputs while training, as they came) and ``val_*`` (the same).
+    says of itself, if it has a method ``figures() -> Mapping[str, float]``, and the gradients of
+    its terms: see ``terms_watch.py``), ``train_*`` (metrics and watched figures of the outputs
+    while training, as they came) and ``val_*`` (the same).
 
     Args:
         recipe: The task.
@@ -66,6 +67,7 @@ class TrainingModule(LightningModule):
         self._steps = 0
         self._sum: Tensor | float = 0.0
         self._running = Running(recipe)
+        self._terms = TermsWatch(loss)
         self._changes = torch.Generator()
 
     def configure_optimizers(self) -> Any:
@@ -108,7 +110,7 @@ class TrainingModule(LightningModule):
         self._check_finite()
         self.epoch_figures = {"loss": float(self._sum) / max(self._steps, 1)}
         parts = (
-            ("loss", self._of_the_loss()),
+            ("loss", self._terms.epoch()),
             ("train", self._running.figures()),
             ("val", self._validated()),
         )
@@ -120,19 +122,22 @@ class TrainingModule(LightningModule):
         output: Tensor = self.network(batch.features)
         inputs = self.recipe.inputs(output, batch.targets)
         try:
-            value: Tensor = self.loss(**{name: inputs[name] for name in self.choice.takes})
+            taken = {name: inputs[name] for name in self.choice.takes}
+            value: Tensor = self.loss(**taken)
         except ValueError as error:  # what a loss says of a batch that it cannot take
             raise TrainingError(f"{self._where()}: {error}") from error
         if not value.requires_grad:
             raise TrainingError(f"{self._where()}: the loss has no gradient")
+        self._terms.note(taken)
         return value, output
 
     def _check_finite(self) -> None:
         # a sum that was not finite once never is again
         if not math.isfinite(self._sum):
+            terms = self._terms.not_finite()
             raise TrainingError(
-                f"{self._where()}: the loss is {float(self._sum)}; a smaller learning rate than "
-                f"{self.learning_rate:g} may help"
+                f"{self._where()}: the loss is {float(self._sum)}{f' ({terms})' if terms else ''}; "
+                f"a smaller learning rate than {self.learning_rate:g} may help"
             )
 
     def _where(self) -> str:
@@ -146,11 +151,6 @@ class TrainingModule(LightningModule):
             return batch
         with torch.no_grad():
             return self.recipe.augment(batch, self._changes)
-
-    def _of_the_loss(self) -> Mapping[str, float]:
-        figures = getattr(self.loss, "figures", None)  # a loss of several terms has them
-        found: Mapping[str, float] = figures() if callable(figures) else {}
-        return found
 
     def _validated(self) -> dict[str, float]:
         self._validation = self._validation.to(self.device)

@@ -99,7 +99,8 @@ class ClassText:
         self.taken.add(name)
         text = ClassText(name, part.plan, part.surrogate, self.taken, None, part.parts)
         options = ("validate",) if text.seed is None else ("seed", "validate")
-        return Embedded(name, [*text.lines(), *text.others()], options, text.seed)
+        lines = [*text.lines(), *text.others()]
+        return Embedded(name, lines, options, text.seed, text.signature.params)
 
     def others(self) -> list[str]:
         """The classes that it calls, each after two empty lines."""
@@ -145,8 +146,11 @@ class ClassText:
             lines += ["", *indented(expression_lines(plan, signature, methods, begins), 4)]
         else:
             lines += ["", *indented(forward_lines(plan, surrogate, signature, forward, begins), 4)]
-        told = self.combination.told() if self.combination is not None else []
-        lines += ["", *indented(set_epoch_lines(schedules, signature, told), 4)]
+        told, follows = [], []
+        if self.combination is not None:
+            told = self.combination.told()
+            follows = self.combination.follows(scheduled_names(schedules, signature))
+        lines += ["", *indented(set_epoch_lines(schedules, signature, told, follows), 4)]
         if plan.is_metric:
             lines += self._metric_methods()
         lines += ["", *indented(_prepare(signature), 4)]
@@ -194,7 +198,7 @@ class ClassText:
         arguments.append("validate: bool = True")
         body.append("self.validate = validate")
         if self.combination is not None:
-            body += self.combination.init()
+            body += self.combination.init(scheduled)
         if schedules is not None:
             of_first = (None, ()) if self.first is None else (self.first.name, self.first.options)
             body += schedule_init(schedules, *of_first)

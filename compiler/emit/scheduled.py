@@ -66,7 +66,10 @@ def schedule_doc(schedules: SchedulePlan | None, width: int) -> list[str]:
 
 
 def set_epoch_lines(
-    schedules: SchedulePlan | None, signature: Signature, passed: Sequence[str] = ()
+    schedules: SchedulePlan | None,
+    signature: Signature,
+    passed: Sequence[str] = (),
+    follows: Sequence[str] = (),
 ) -> list[str]:
     """The method ``set_epoch``, which every loss has, and what a scheduled one does with it.
 
@@ -74,6 +77,7 @@ def set_epoch_lines(
         schedules: What is scheduled.
         signature: The names of the loss.
         passed: Statements that tell the epoch to parts of it.
+        follows: Statements that pass on what has changed.
     """
     head = "def set_epoch(self, epoch: int) -> None:"
     if schedules is None and passed:
@@ -85,8 +89,8 @@ def set_epoch_lines(
         )
         return [head, *indented([doc, _CHECK], 4)]
     doc = '"""To be called at the start of each epoch with its number, from 0."""'
-    follows = ["self.epoch.fill_(epoch)", "self.follow(epoch)", *passed]
-    told = [head, *indented([doc, _CHECK, *follows], 4)]
+    steps = ["self.epoch.fill_(epoch)", "self.follow(epoch)", *passed]
+    told = [head, *indented([doc, _CHECK, *steps], 4)]
     body = ['"""Sets what changes; below 0, to what it is after the last change."""']
     body.append("self.told = epoch >= 0")
     if schedules.warmup is not None:
@@ -96,6 +100,7 @@ def set_epoch_lines(
     names = scheduled_names(schedules, signature)
     for each in schedules.numbers:
         body += _follows(each, names[each.of])
+    body += follows
     return [*told, "", "def follow(self, epoch: int) -> None:", *indented(body, 4)]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from lossc.compiler.emit.methods import Methods
@@ -23,12 +23,14 @@ class Embedded:
         lines: Its text, with those that it calls itself.
         options: Arguments that it shares with the loss that it belongs to.
         seed: Of its draws; ``None``: it draws nothing.
+        params: The Python names of its params.
     """
 
     name: str
     lines: list[str]
     options: tuple[str, ...]
     seed: int | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 class Combination:
@@ -61,11 +63,30 @@ class Combination:
             if group.weighting is not None
         }
 
-    def init(self) -> list[str]:
-        """Statements of ``__init__``."""
+    def _passed(self, scheduled: bool, names: Collection[str]) -> Iterator[tuple[str, str, str]]:
+        """Params that follow one of the loss: the term, and the Python names of both."""
+        for call in self.plan.graph.calls:
+            for theirs, own in call.passed.items():
+                if (own in names) == scheduled:
+                    params = self.parts[call.name].params
+                    yield call.name, params[theirs], self.signature.params[own]
+
+    def follows(self, names: Collection[str]) -> list[str]:
+        """Statements that bring the params of called losses up to date.
+
+        Args:
+            names: Params that are scheduled.
+        """
+        found = self._passed(True, names)
+        return [f"self.{self.losses[term]}.{theirs} = self.{own}" for term, theirs, own in found]
+
+    def init(self, scheduled: Collection[str]) -> list[str]:
+        """Statements of ``__init__``; ``scheduled`` are params that it does not take."""
         lines = []
+        params = list(self._passed(False, scheduled))
         for term, part in self.parts.items():
-            passed = [f"{name}={name}" for name in part.options]
+            passed = [f"{theirs}={own}" for name, theirs, own in params if name == term]
+            passed += [f"{name}={name}" for name in part.options]
             lines += _call(f"self.{self.losses[term]} = {part.name}", passed)
         for place, name in self.weightings.items():
             group = self.groups[place]

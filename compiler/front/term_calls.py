@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lossc.compiler.front.building import Building
@@ -27,11 +27,13 @@ class TermCall:
         name: Of the term.
         spec: The other spec, with all that it uses.
         params: Values of its params.
+        passed: Which of them follow a param of the caller.
     """
 
     name: str
     spec: sx.Spec
     params: Mapping[str, int | float | str]
+    passed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ class TermCalls(Building):
             self.scope.lost.add(term.name.id)
             return self.placeholder
         before = len(self.scope.errors)
-        given, params = self._given(call, spec)
+        params: dict[str, int | float | str] = {}
+        passed: dict[str, str] = {}
+        given = self._given(call, spec, params, passed)
         dims: dict[str, Extent] = {}
         arguments: list[Argument | None] = []
         for entry in spec.inputs:
@@ -75,11 +79,12 @@ class TermCalls(Building):
             argument = self._argument(expr)
             if argument is not None:
                 self._fit(call, entry, argument, dims)
+                self._pass_ignored(entry, argument, params, passed)
             arguments.append(argument)
         if len(self.scope.errors) > before or self.scope.lost:
             return self.placeholder
         found = [each for each in arguments if each is not None]
-        self.calls.append(TermCall(term.name.id, spec, params))
+        self.calls.append(TermCall(term.name.id, spec, params, passed))
         return self.make(
             "loss_of",
             *(part for each in found for part in each.parts),
@@ -96,23 +101,29 @@ class TermCalls(Building):
     # ------------------------------------------------------------------ arguments
 
     def _given(
-        self, call: sx.Call, spec: sx.Spec
-    ) -> tuple[dict[str, sx.Expr], dict[str, int | float | str]]:
-        """What is given for each input, and values of params."""
+        self,
+        call: sx.Call,
+        spec: sx.Spec,
+        params: dict[str, int | float | str],
+        passed: dict[str, str],
+    ) -> dict[str, sx.Expr]:
+        """What is given for each input; notes values of params, and which are the caller's own."""
         inputs = [entry.name.id for entry in spec.inputs]
         declared = {param.name.id: param for param in spec.params}
         if len(call.args) > len(inputs):
             message = f"'{spec.name.id}' has {len(inputs)} inputs, not {len(call.args)}"
             self.scope.error(call.span, "bad-term", message, expected=shown(spec))
         given = dict(zip(inputs, call.args, strict=False))
-        params: dict[str, int | float | str] = {}
         for key, expr in call.kwargs:
             if key in declared:
-                value = _literal(expr)
+                own = expr.id if isinstance(expr, sx.Name) else ""
+                value = self.scope.params.get(own, _literal(expr))
                 if value is None:
-                    message = f"param {key} of '{spec.name.id}' is a number or a text in quotes"
+                    message = f"param {key} of '{spec.name.id}' is a number, a text or a param"
                     self.scope.error(expr.span, "bad-term", message)
                     continue
+                if own and not isinstance(value, str):
+                    passed[key] = own
                 words = words_of(spec, key) if isinstance(declared[key].default, str) else set()
                 params[key], wrong = bind_param(declared[key], value, words)
                 if wrong is not None:
@@ -127,7 +138,7 @@ class TermCalls(Building):
                 message = f"'{spec.name.id}' has no input and no param '{key}'"
                 hint = closest(key, known)
                 self.scope.error(expr.span, "bad-term", message, expected=one_of(known), hint=hint)
-        return given, params
+        return given
 
     def _missing(self, call: sx.Call, spec: sx.Spec, entry: sx.Input) -> None:
         message = f"'{spec.name.id}' needs its input '{entry.name.id}'"
@@ -175,6 +186,20 @@ class TermCalls(Building):
                     self.scope.error(argument.span, "bad-term", message)
                     return
             self._same_values(entry, argument, name)
+
+    def _pass_ignored(
+        self,
+        entry: sx.Input,
+        argument: Argument,
+        params: dict[str, int | float | str],
+        passed: dict[str, str],
+    ) -> None:
+        """A label that is passed on is ignored there where it is ignored here."""
+        node, theirs = argument.parts[0], entry.kind.ignore
+        own = self.scope.inputs[node.name].kind.ignore if node.op == "input" else None
+        if own is not None and theirs is not None and theirs.id not in params:
+            params[theirs.id] = self.scope.params[own.id]
+            passed[theirs.id] = own.id
 
     def _same_values(self, entry: sx.Input, argument: Argument, name: str) -> None:
         """Whether the values of an input that is passed on are those that the other one takes."""

@@ -196,7 +196,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/pose3d_weightings"))
     parser.add_argument("--loss", action="append", help="in place of all; as for lossc train")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--examples", type=int, help="of training, the first; all by default")
     parser.add_argument("--depth", type=int, default=8, help="of the 3D maps; the ladder's last")
     parser.add_argument("--ladder", action="store_true")

@@ -81,34 +81,38 @@ def spec_of_network(source: Source, name: str) -> str:
     for blob in blobs:
         kind = "real" if blob in live else "target real"
         lines.append(f"input {names.blob(blob)}: {kind}[n, {sizes[blob]}]")
-    body, total = [], []
+    body: list[str] = []
+    total: list[str] = []
     for term in terms:
         weight = names.fresh(f"weight_{term.name}")
         interval = " in [0, inf)" if term.weight >= 0 else ""
         lines.append(f"param {weight} = {term.weight!r}{interval}")
-        adaptive = PAIRED[term.layer.text("type")] == "adaptive"
-        written = [_pair(names, *pair, adaptive=adaptive) for pair in term.pairs]
-        body += [line for statements, _ in written for line in statements]
-        whole = " + ".join(value for _, value in written)
-        total.append(f"{weight} * ({whole})" if len(written) > 1 else f"{weight} * {whole}")
-    return "\n".join([*lines, "", *body, f"loss {' + '.join(total)} else 0"]) + "\n"
+        if PAIRED[term.layer.text("type")] == "adaptive":
+            pairs = [(left, _fixed(names, right, live, body)) for left, right in term.pairs]
+            listed = ", ".join(f"({names.blob(left)}, {right})" for left, right in pairs)
+            total.append(f"{weight} * adaptive({listed})")
+        else:
+            ((left, right),) = term.pairs
+            name = names.fresh(term.name)
+            body.append(f"term {name} = euclidean({names.blob(left)}, {names.blob(right)})")
+            total.append(f"{weight} * {name}")
+    body.sort(key=lambda line: line.startswith("term"))
+    return "\n".join([*lines, "", *body, f"combine {' + '.join(total)}"]) + "\n"
+
+
+def _fixed(names: _Names, blob: str, live: set[str], body: list[str]) -> str:
+    """A target of the adaptive layer, which gives targets no gradient."""
+    name = names.blob(blob)
+    if blob not in live:
+        return name
+    fixed = names.fresh(f"fixed_{blob}")
+    body.append(f"let {fixed}[b, j] = detach({name}[b, j])")
+    return fixed
 
 
 def _doc(terms: list[_Term]) -> str:
     kinds = list(dict.fromkeys(term.layer.text("type") for term in terms))
     return f"The sum of {' and '.join(kinds)} layers, each with its weight. 0 on an empty batch."
-
-
-def _pair(names: _Names, left: str, right: str, *, adaptive: bool) -> tuple[list[str], str]:
-    """The statements of one pair, and its value."""
-    error, value = names.fresh(f"error_{left}"), names.fresh(f"squares_{left}")
-    lines = [f"let {error}[b, j] = {names.blob(left)}[b, j] - {names.blob(right)}[b, j]"]
-    lines.append(f"let {value} = mean[b] sum[j] {error}[b, j]^2")
-    if not adaptive:
-        return lines, f"0.5 * {value}"
-    scale = names.fresh(f"scale_{left}")
-    lines.append(f"let {scale} = 1 / detach(mean[b, j] abs({error}[b, j])) else 0")
-    return lines, f"{scale} * {value}"
 
 
 def _terms(source: Source, names: _Names) -> tuple[list[_Term], list[str]]:

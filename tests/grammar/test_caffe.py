@@ -97,6 +97,33 @@ def test_the_mean_gradient_of_every_pair_is_the_same():
         assert_close(prediction.grad.abs().mean(), torch.tensor(2 * 7 / 3, dtype=torch.float64))
 
 
+def test_the_terms_have_the_names_of_the_layers():
+    text = written(
+        loss_layer(ADAPTIVE, "ada", *H1, weight="2"),
+        loss_layer("EuclideanLoss", "loss-3d", *H1[2:], weight="0.1"),
+    )
+    assert text.endswith(
+        "term loss_3d = euclidean(heatmap2, label_3dhm)\n"
+        "combine weight_ada * adaptive((heatmap, label_2dhm), (heatmap2, label_3dhm))"
+        " + weight_loss_3d * loss_3d\n"
+    )
+    flat = [x.detach().flatten(1) for x in maps()]
+    plane, volume = flat[0] - flat[1], flat[2] - flat[3]
+    expected = sum(each.square().sum() / 3 / each.abs().mean() for each in (plane, volume))
+    assert_close(lossc.loss(text)(*flat), 2 * expected + 0.1 * volume.square().sum() / 6)
+
+
+def test_a_target_of_the_adaptive_layer_gets_no_gradient():
+    """The layer writes nothing to it, though another layer has it as its prediction."""
+    text = written(
+        loss_layer(ADAPTIVE, "ada", "x", "y"), loss_layer("EuclideanLoss", "e", "y", "z")
+    )
+    assert "let fixed_y[b, j] = detach(y[b, j])" in text
+    x, y, z = (torch.rand(2, 3, dtype=torch.float64, requires_grad=True) for _ in range(3))
+    lossc.loss(text)(x, y, z.detach()).backward()
+    assert_close(y.grad, (y - z).detach() / 2)
+
+
 def test_layers_for_testing_or_without_weight_are_left_out():
     text = written(
         loss_layer("EuclideanLoss", "a", "x", "y"),

@@ -77,10 +77,10 @@ STEPS: Mapping[str, Step] = {
 }
 STEP_OPTIONS = ("temperature", "squash")
 DEFAULT_STEP = "sigmoid"
-#: What trained best on most metrics; those that it does not suit name another in their spec.
-DEFAULT_INTERPOLATION = "substitute"
-#: In place of the default where binaries cannot be relaxed inside the metric.
-UNRELAXED_INTERPOLATION = "idw"
+#: By whether a spec decodes scores by an argmax, what trained best; bundled specs may name another.
+DEFAULT_INTERPOLATION = {False: "substitute", True: "idw"}
+#: What refuses a metric for this reason gives way to another, if nobody named it.
+GIVES_WAY = {"no-relaxation": "idw", "unknown-best": "substitute"}
 
 INTERPOLATIONS: Mapping[str, Interpolation] = {
     "idw": Interpolation(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lossc.compiler.build import build, read_and_build
-from lossc.compiler.choices import UNRELAXED_INTERPOLATION
+from lossc.compiler.choices import GIVES_WAY
 from lossc.compiler.emit.generated import GeneratedMetric
 from lossc.compiler.emit.memory import arguments_of, loss_class
 from lossc.compiler.emit.module import ModuleText, write_module
@@ -362,11 +362,16 @@ def compile_spec(
     try:
         compiled = _tried(graph, surrogate, options, parts)
     except SpecError as error:
-        if surrogate.named or {found.rule for found in error.diagnostics} != {"no-relaxation"}:
+        rules = {found.rule for found in error.diagnostics}
+        other = GIVES_WAY.get(rules.pop()) if len(rules) == 1 else None
+        if surrogate.named or other is None:
             raise
         # nobody asked for the interpolation that refuses this metric
-        named = cast("dict[str, Any]", {**options, "interpolation": UNRELAXED_INTERPOLATION})
-        return compile_spec(spec, **named, folders=folders)
+        named = cast("dict[str, Any]", {**options, "interpolation": other})
+        try:
+            return compile_spec(spec, **named, folders=folders)
+        except SpecError:
+            raise error from None
     if schedules is None:
         return compiled
     compiled.loss(**first_values(schedules))  # ideal scores must be that with these as well

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 
 from lossc.compiler.choices import (
     ALL_OPTIONS,
@@ -20,6 +20,7 @@ from lossc.compiler.front.params import plain
 from lossc.compiler.surrogate_options import Given, apply_option, option_of, refusals
 from lossc.grammar import syntax as sx
 from lossc.grammar.errors import Diagnostic, SpecError
+from lossc.grammar.source import Span
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def plan_surrogate(
     """
     seed = seed_number(seed)
     given_values: dict[str, int | float | str] = {}
-    names = {"step": DEFAULT_STEP, "interpolation": DEFAULT_INTERPOLATION}
+    names = {"step": DEFAULT_STEP, "interpolation": DEFAULT_INTERPOLATION[decodes(spec)]}
     errors: list[Diagnostic] = []
     said: dict[str, sx.Option] = {}
     for surrogate in spec.surrogates:
@@ -146,6 +147,20 @@ def plan_surrogate(
     return SurrogatePlan(
         names["step"], names["interpolation"], values, seed, named="interpolation" in said
     )
+
+
+def decodes(spec: sx.Spec) -> bool:
+    """Whether a spec decodes scores to the index of the largest one."""
+    stack: list[object] = [*spec.definitions, spec.goal]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, sx.Reduction) and node.op in ("argmax", "argmin"):
+            return True
+        if isinstance(node, tuple):
+            stack.extend(node)
+        elif is_dataclass(node) and not isinstance(node, Span):
+            stack.extend(getattr(node, field.name) for field in fields(node))
+    return False
 
 
 def seed_number(seed: object) -> int:

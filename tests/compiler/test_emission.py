@@ -19,6 +19,7 @@ from lossc.compiler.compile import compile_spec
 from lossc.compiler.emit.memory import load_module
 from lossc.compiler.emit.names import identifier
 from lossc.compiler.emit.text import docstring, quoted
+from tests.surrogates import IDW
 
 NAMES = specs.names()
 
@@ -172,8 +173,8 @@ def test_file_and_memory_are_bit_equal(compiled, name, tmp_path):
         assert torch.equal(memory, file)
 
 
-def test_the_functional_form_is_the_module(compiled):
-    one = compiled["accuracy"]
+def test_the_functional_form_is_the_module():
+    one = compile_spec("accuracy", **IDW)
     module = load_module(one.module)
     scores, label = torch.randn(5, 4), torch.randint(4, (5,))
     assert module.accuracy(scores, label, seed=3) == one.loss(seed=3)(scores, label)
@@ -201,8 +202,8 @@ def test_torch_compile_takes_the_whole_graph(compiled, name):
 
 
 @TRACER_NOISE
-def test_a_compiled_loss_advances_its_step_in_training(compiled):
-    loss = compiled["accuracy"].loss()
+def test_a_compiled_loss_advances_its_step_in_training():
+    loss = compile_spec("accuracy", **IDW).loss()
     traced = torch.compile(loss, fullgraph=True, backend="aot_eager")
     scores, label = torch.randn(6, 4), torch.randint(4, (6,))
     values = {traced(scores, label).item() for _ in range(4)}

@@ -64,7 +64,7 @@ def test_an_empty_batch_has_a_loss_and_a_gradient(name):
 
 
 def test_no_anchors_but_the_best_one():
-    loss = compile_spec("accuracy").loss(good=0, bad=0, nearby=0)
+    loss = compile_spec("accuracy", interpolation="idw").loss(good=0, bad=0, nearby=0)
     scores = torch.randn(5, 3, requires_grad=True)
     value = loss(scores, torch.tensor([0, 1, 2, 0, 1]))
     value.backward()

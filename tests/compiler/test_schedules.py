@@ -310,7 +310,7 @@ def test_copies_are_in_the_same_epoch(copied, batch):
 
 
 def test_what_is_scheduled_is_no_argument():
-    compiled = lossc.compile("accuracy", schedule=COOLING)
+    compiled = lossc.compile("accuracy", interpolation="idw", schedule=COOLING)
     with pytest.raises(TypeError, match="temperature follows a schedule"):
         compiled.loss(temperature=1.0)
     assert compiled.loss(good=3).good == 3

@@ -365,6 +365,13 @@ def test_options_of_weightings_may_be_params():
 # ---- what is made of it
 
 
+def test_the_generated_text_is_reviewed(golden):
+    goal = "combine c * gradnorm(plane, rest, alpha = 1) + dynamic_weight_average(third, other) / 2"
+    text = f"{INPUTS}term other = smooth_l1(a, t)\n{goal}"
+    golden("modules/weighed_terms.py", lossc.compile(text).source())
+    golden("modules/adaptive_i1.py", lossc.compile("adaptive_i1").source())
+
+
 def test_the_module_stands_alone(called, tmp_path):
     path = tmp_path / "generated.py"
     path.write_text(called.source())

@@ -11,6 +11,7 @@ from torch.testing import assert_close
 
 from lossc.compiler.compile import compile_spec
 from lossc.runtime.reference import idw, idw_gradient
+from tests.surrogates import IDW
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_values_and_gradients_of_the_published_code(recorded, number):
             rule: torch.where(turned, -g[places], g[places]) for rule, g in gradients.items()
         }
     else:
-        one = compile_spec("accuracy")
+        one = compile_spec("accuracy", **IDW)
     scores.requires_grad_()
     values = one.evaluate_binaries(bits, scores, target)
     assert_close(-values, tensor(record["values"], **f64), rtol=0, atol=1e-6)
@@ -116,7 +117,7 @@ def test_number_of_configurations_that_scores_can_have(positives, negatives, val
 def test_one_example_of_two_classes_is_the_sigmoid_of_the_difference():
     """With the anchors 1 and 0 the interpolation of eq. 10 is u itself."""
     scores = tensor([[1.3, 0.4]], dtype=torch.float64)
-    one = compile_spec("accuracy")
+    one = compile_spec("accuracy", **IDW)
     label = tensor([0])
     bits = tensor([[1], [0]])
     values = one.evaluate_binaries(bits, scores, label)
@@ -126,7 +127,7 @@ def test_one_example_of_two_classes_is_the_sigmoid_of_the_difference():
 
 def test_random_configurations_carry_almost_no_signal():
     """A random configuration is right on an example of ten classes with probability 2^-9."""
-    one = compile_spec("accuracy")
+    one = compile_spec("accuracy", **IDW)
     scores, label = torch.randn(128, 10), torch.randint(10, (128,))
     generator = torch.Generator().manual_seed(0)
     bits = torch.randint(2, (400, 128 * 9), generator=generator)
@@ -138,7 +139,7 @@ def test_random_configurations_carry_almost_no_signal():
 def test_squashed_scores_keep_the_binaries_of_the_metric():
     """Sigmoids that saturate to equal numbers do not make ties of different scores."""
     scores, label = tensor([[60.0, 50.0, 40.0]], requires_grad=True), tensor([0])
-    one = compile_spec("accuracy", squash="sigmoid")
+    one = compile_spec("accuracy", **{**IDW, "squash": "sigmoid"})
     loss = one.loss()(scores, label)
     assert one.metric(scores, label) == 1
     loss.backward()

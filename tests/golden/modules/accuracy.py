@@ -1,6 +1,6 @@
 """The loss of the spec `accuracy`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 4335d75ace9f1b46):
+This file needs torch and nothing else. The spec (sha256 c817cc8ddcb7c976):
 
     spec accuracy
     doc "Top-1 accuracy of a multi-class classifier. Of tied classes the first is predicted; 0 on an
@@ -15,8 +15,7 @@ This file needs torch and nothing else. The spec (sha256 4335d75ace9f1b46):
     evaluate mean[i] [predicted[i] == label[i]] else 0
     truth scores[i, j] = [j == label[i]]
 
-    surrogate step sigmoid(temperature = auto)
-    surrogate interpolation idw
+    surrogate interpolation substitute
 
     example scores = [[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.3, 0.6], [0.5, 0.2, 0.3]],
         label = [0, 1, 2, 2]
@@ -29,15 +28,15 @@ Its stages:
     binary      wins1[i] = sum[j] [c1 > 0]   (a tie is won where label[i] < j)
     metric      evaluate = mean[i] [wins1[i] == p - 1] else 0
     form        row-count (rows: a target against the others; O(n p))
-    best        every comparison won (by sign propagation)
-    surrogate   sigmoid + idw (temperature=auto)
+    best        not needed
+    surrogate   sigmoid + substitute (temperature=0.1, squash=sigmoid, max_spread=4.0, tnorm=godel)
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -55,72 +54,39 @@ class Accuracy(nn.Module):
         label: ``[n]``, int below p.
     """
 
-    seed: Tensor
-    step: Tensor
-
     def __init__(
-        self,
-        *,
-        squash: str = "none",
-        good: int = 16,
-        bad: int = 16,
-        nearby: int = 16,
-        power: float = 1.0,
-        gradient: str = "exact",
-        bits: str = "auto",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None:
         super().__init__()
+        check_number("temperature", temperature, 0.0, float("inf"), False, False)
+        self.temperature = temperature
         check_choice("squash", squash, ("none", "sigmoid"))
         self.squash = squash
-        check_number("good", good, 0, float("inf"), True, False, True)
-        self.good = good
-        check_number("bad", bad, 0, float("inf"), True, False, True)
-        self.bad = bad
-        check_number("nearby", nearby, 0, float("inf"), True, False, True)
-        self.nearby = nearby
-        check_number("power", power, 0.0, float("inf"), False, False)
-        self.power = power
-        check_choice("gradient", gradient, ("exact", "improving", "published", "attract"))
-        self.gradient = gradient
-        check_choice("bits", bits, ("auto", "drawn", "expected"))
-        self.bits = bits
-        check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
-        self.register_buffer("seed", torch.tensor(seed, dtype=torch.long))
-        self.register_buffer("step", torch.tensor(0, dtype=torch.long))
         self.validate = validate
 
     def forward(self, scores: Tensor, label: Tensor) -> Tensor:
-        """The loss: a scalar. In training mode, every call draws new numbers."""
+        """The loss: a scalar."""
         scores, label = self.prepare(scores, label)
         # score -> comparison -> binary: see families(); binary -> metric: see metric_of_rows()
-        step = self.step.clone()
-        if self.training:
-            self.step.add_(1)
-
         families = self.families(scores, label)
-        temperature = auto_temperature((scores,), self.squash)
-
-        def metric(rows: Tensor) -> Tensor:
-            return self.metric_of_rows(rows, families, scores, label)
-
-        value = interpolate_idw(
-            families,
-            metric,
-            sigmoid_step,
-            self.seed,
-            step,
-            temperature=temperature,
-            squash=self.squash,
-            good=self.good,
-            bad=self.bad,
-            nearby=self.nearby,
-            power=self.power,
-            gradient=self.gradient,
-            bits=self.bits,
+        families = limited_families(families, (scores,), 4.0)
+        relaxed = tuple(
+            relaxed_family(family, sigmoid_step, self.temperature, self.squash)
+            for family in families
         )
+        value = self.relaxed_metric(relaxed, families, scores, label)
         return -value
+
+    def relaxed_metric(
+        self,
+        relaxed: tuple[Tensor, ...],
+        families: tuple[Family, ...],
+        scores: Tensor,
+        label: Tensor,
+    ) -> Tensor:
+        """Relaxed binaries in the metric itself, by the t-norm `godel`."""
+        every1 = least_of_rows(families[0], relaxed[0])
+        return self.defined(otherwise(every1.mean(-1), 0))
 
     def set_epoch(self, epoch: int) -> None:
         """For training loops that tell every loss the epoch; this one is the same in all."""
@@ -203,9 +169,9 @@ class Accuracy(nn.Module):
         return scores, label
 
 
-def accuracy(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
-    """The loss as a function; ``Accuracy`` keeps the options and the step."""
-    loss = Accuracy(seed=seed)
+def accuracy(scores: Tensor, label: Tensor) -> Tensor:
+    """The loss as a function; ``Accuracy`` keeps the options."""
+    loss = Accuracy()
     value: Tensor = loss(scores, label)
     return value
 
@@ -394,12 +360,6 @@ def layout(family: Family) -> tuple[int, int]:
     return rows, columns
 
 
-def count_of_rows(family: Family) -> int:
-    """How many counts of a family the metric takes."""
-    rows, _ = layout(family)
-    return 2 * rows if family.both_ways else rows
-
-
 def binaries_of(family: Family) -> Tensor:
     """The hard binaries of a family; False where nothing is stored."""
     won = (family.left > family.right) | ((family.left == family.right) & family.tie)
@@ -502,401 +462,23 @@ def sigmoid_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, T
     return tail, (tail - tail * tail) * (1 / temperature)
 
 
-def auto_temperature(
-    scores: tuple[Tensor, ...], squash: str, limits: tuple[Family, ...] = ()
-) -> Tensor:
-    """A temperature that follows the comparisons: their spread, less where there are more of them.
-
-    Of scores that are compared with one another it is the standard deviation along the last axis,
-    averaged over the others, divided by the fourth root of that axis's length: of 16 scores one
-    half of the spread, of 10,000 a tenth. Scores may be near one another and far from what is fixed
-    (a threshold), so that of such comparisons it is at least what a share of ``n^(-1/4)`` of them
-    do not exceed. Then that share is within one temperature of a tie, as among scores. The largest
-    of all is taken. It is detached. Infinite and undefined scores are left out; equal ones, and no
-    ones, have the temperature 1.
+def relaxed_bits(won: Tensor, comparisons: Tensor, tail: Tensor, slope: Tensor) -> Tensor:
+    """The relaxed binaries as a function of the comparisons.
 
     Args:
-        scores: The live inputs, ``[..., items]``.
-        squash: ``sigmoid`` if they are bounded before they are compared, else ``none``.
-        limits: Families that compare scores with fixed numbers; ``scores`` do not speak for these.
+        won: The bits that are relaxed.
+        comparisons: What they are the signs of; the gradient flows to these.
+        tail: How far each relaxed binary is from its bit.
+        slope: The derivative of each by its comparison.
     """
-    found = []
-    for value in scores:
-        value = value.detach().sigmoid() if squash == "sigmoid" else value.detach()
-        found.append(mean_spread(value, known_numbers(value), False))
-    for family in limits:
-        apart = compared(family, squash).detach()
-        found.append(mean_spread(apart, known_numbers(apart) & family.stored, True))
-    widest = torch.stack(found).amax()
-    return torch.where(widest.isfinite() & (widest > 0), widest, 1)
+    relaxed: Tensor = RelaxedBits.apply(  # type: ignore[no-untyped-call]
+        comparisons, torch.where(won, 1 - tail, tail), slope
+    )
+    return relaxed
 
 
-def known_numbers(value: Tensor) -> Tensor:
-    """Where a number is neither undefined, nor infinite, nor the largest one in place of that."""
-    return value.abs() < torch.finfo(value.dtype).max
-
-
-def mean_spread(value: Tensor, known: Tensor, nearest: bool) -> Tensor:
-    """The spread of each row over the fourth root of how many are known, averaged over rows.
-
-    Args:
-        value: ``[..., items]``.
-        known: Where a number counts, in the same shape.
-        nearest: Whether it is at least the distance from 0 that a share of ``n^(-1/4)`` of the
-            row's numbers do not exceed.
-    """
-    value = value.float() if value.dtype.itemsize < 4 else value
-    if value.numel() == 0:
-        return value.new_zeros(())
-    value, known = (x.reshape(-1, x.shape[-1] if x.ndim else 1) for x in (value, known))
-    value = torch.where(known, value, 0)
-    largest = value.abs().amax().clamp_min(torch.finfo(value.dtype).tiny)
-    value = value / largest  # no square overflows, and none vanishes
-    count = known.sum(-1).to(value.dtype)
-    size = count.clamp_min(1)
-    off = torch.where(known, value - (value.sum(-1) / size).unsqueeze(-1), 0)
-    spread = (off.square().sum(-1) / size).sqrt() / size**0.25
-    if nearest:
-        inner = (size**0.75).ceil().long().clamp_max(value.shape[-1]) - 1
-        ordered = torch.where(known, value.abs(), torch.inf).sort(-1).values
-        least = ordered.gather(-1, inner.unsqueeze(-1)).squeeze(-1)
-        spread = torch.maximum(spread, torch.where(count > 0, least, 0))
-    return spread.sum() / (count > 0).sum().clamp_min(1) * largest
-
-
-def scramble(number: Tensor) -> Tensor:
-    """A 32-bit mixing function on int64 tensors that hold 32-bit values.
-
-    Both multipliers are below 2^31, so no product leaves the range of int64.
-    """
-    number = ((number ^ (number >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-    number = ((number ^ (number >> 15)) * 0x31848BAB) & 0xFFFFFFFF
-    return number ^ (number >> 16)
-
-
-def random_words(seed: Tensor, step: Tensor, count: int) -> Tensor:
-    """Uniform 32-bit words, as int64: ``[count]``.
-
-    Args:
-        seed: Scalar int64.
-        step: Scalar int64; another step gives other words.
-        count: How many; the first ones do not depend on it.
-    """
-    key = scramble((seed + (seed >> 32) * 0x7FEB352D + step * 0x9E3779B1) & 0xFFFFFFFF)
-    return scramble(torch.arange(count, device=seed.device) ^ key)
-
-
-def random_below(words: Tensor, bound: Tensor) -> Tensor:
-    """Whole numbers in ``[0, bound)`` from 32-bit words; 0 where the bound is 0."""
-    return (words * bound) >> 32
-
-
-def count_ones(words: Tensor) -> Tensor:
-    """The number of ones in each 32-bit word (int64)."""
-    words = words - ((words >> 1) & 0x55555555)
-    words = (words & 0x33333333) + ((words >> 2) & 0x33333333)
-    words = (words + (words >> 4)) & 0x0F0F0F0F
-    return ((words * 0x01010101) & 0xFFFFFFFF) >> 24
-
-
-def pick_among(words: Tensor, mask: Tensor) -> Tensor:
-    """A position where ``mask`` holds for each word: ``[t], [L] -> [t]``; 0 if there is none."""
-    if mask.shape[0] == 0:
-        return torch.zeros_like(words)
-    ranks = mask.cumsum(0, dtype=torch.int32)
-    rank = (random_below(words, ranks[-1].long()) + 1).int()
-    return torch.searchsorted(ranks, rank).clamp_max(mask.shape[0] - 1)
-
-
-class Flips(NamedTuple):
-    """The bits in which t anchors differ from the configuration that they are drawn around.
-
-    Args:
-        at: ``[t, m]``, flat positions among all dense places of all families.
-        flips: ``[t, m]``, bool: which of them flip; no position does twice.
-    """
-
-    at: Tensor
-    flips: Tensor
-
-
-def pick_bits(
-    families: tuple[Family, ...], lines: tuple[tuple[int, ...], ...], may: Tensor, words: Tensor
-) -> Flips:
-    """One bit each of those that may flip; none if none may.
-
-    Args:
-        families: The comparisons.
-        lines: Of no meaning here: ``pick_lines`` takes them.
-        may: ``[L]``, bool.
-        words: ``[t]``, random.
-    """
-    at = pick_among(words, may).unsqueeze(-1)
-    return Flips(at, may[at])
-
-
-def flipped_rows(
-    families: tuple[Family, ...], rows: Tensor, positions: Tensor, gains: Tensor
-) -> Tensor:
-    """Row counts after some flips each.
-
-    Args:
-        families: Give the layout of flat positions.
-        rows: ``[t, R]``, counts before the flips; not changed.
-        positions: ``[t, m]``, flat positions among all dense places of all families.
-        gains: ``[t, m]``, +1 where the flip wins its comparison, -1 where it loses it, 0 for no
-            flip.
-
-    Returns:
-        ``[t, R]``.
-    """
-    result = rows.clone()
-    place_start, row_start = 0, 0
-    for family in families:
-        count, columns = layout(family)
-        places = count * columns
-        if places == 0:
-            row_start += count_of_rows(family)
-            continue
-        local = positions - place_start
-        here = (local >= 0) & (local < places)
-        local = local.clamp(0, places - 1)
-        change = torch.where(here, gains, 0)
-        result.scatter_add_(-1, row_start + local // columns, change)
-        if family.mirrored:
-            items = family.stored.shape[-1]
-            group, pair = local // (items * items), local % (items * items)
-            first, second = pair // items, pair % items
-            mirror = (
-                group * items + second
-                if family.columns
-                else group * items * items + second * items + first
-            )
-            result.scatter_add_(-1, row_start + mirror, -change)
-        if family.both_ways:
-            items = family.stored.shape[-1]
-            against = count + local // (items * items) * items + local % items
-            result.scatter_add_(-1, row_start + against, change)
-        place_start += places
-        row_start += count_of_rows(family)
-    return result
-
-
-def words_of_bits(families: tuple[Family, ...]) -> int:
-    """How many random words the bits of one configuration take, each row beginning a new one."""
-    total = 0
-    for family in families:
-        rows, columns = layout(family)
-        total += rows * ((columns + 31) // 32)
-    return total
-
-
-def random_binaries(families: tuple[Family, ...], words: Tensor) -> Tensor:
-    """Fair random bits at all dense places, row by row: ``[t, words] -> [t, L]``, bool."""
-    parts, start = [], 0
-    shifts = torch.arange(32, device=words.device)
-    for family in families:
-        rows, columns = layout(family)
-        size = rows * ((columns + 31) // 32)
-        shape = (words.shape[0], rows, (columns + 31) // 32, 1)
-        chunk = words[:, start : start + size].reshape(shape)
-        bits = ((chunk >> shifts) & 1).flatten(-2)[..., :columns]
-        parts.append(
-            bits.reshape((words.shape[0], rows * columns)).bool() & family.stored.reshape(-1)
-        )
-        start += size
-    return torch.cat(parts, -1)
-
-
-def fair_counts(words: Tensor, stored: Tensor) -> Tensor:
-    """How many of each row's bits are 1 if all are fair: ``[..., R]``, int64.
-
-    Up to 32 bits they are the ones of a random word. Of more, the binomial distribution is taken
-    for the normal one, rounded; its skewness is 0, so that they differ by less than 1 / (8 n).
-
-    Args:
-        words: ``[..., R, 3]``, random.
-        stored: ``[R]``, how many bits each row has.
-    """
-    kept = (1 << stored.clamp(0, 32)) - 1
-    few = count_ones(words[..., 0] & kept)
-    uniform = (words[..., 1:].double() + 0.5) / 2**32
-    normal = (-2 * uniform[..., 0].log()).sqrt() * (2 * torch.pi * uniform[..., 1]).cos()
-    size = stored.double()
-    many = (size / 2 + size.sqrt() / 2 * normal).round().long()
-    return torch.where(stored <= 32, few, many.clamp_min(0).minimum(stored))
-
-
-def words_of_counts(families: tuple[Family, ...]) -> int:
-    """How many random words the row counts of one fair configuration take."""
-    total = 0
-    for family in families:
-        rows, columns = layout(family)
-        coupled = family.mirrored or family.both_ways
-        total += rows * ((columns + 31) // 32 if coupled else 3)
-    return total
-
-
-def random_row_counts(families: tuple[Family, ...], words: Tensor) -> Tensor:
-    """Row counts of fair random configurations, not written out: ``[t, words] -> [t, R]``.
-
-    A family whose pairs stand in two rows couples them, so its bits are written out.
-
-    Args:
-        families: The comparisons.
-        words: As many for each configuration as ``words_of_counts`` says.
-    """
-    parts, start = [], 0
-    for family in families:
-        rows, columns = layout(family)
-        if family.mirrored or family.both_ways:
-            size = rows * ((columns + 31) // 32)
-            bits = random_binaries((family,), words[:, start : start + size])
-            parts.append(row_counts(family, bits.reshape((words.shape[0], *family.stored.shape))))
-        else:
-            size = 3 * rows
-            chunk = words[:, start : start + size].reshape((words.shape[0], rows, 3))
-            parts.append(fair_counts(chunk, row_counts(family, family.stored)))
-        start += size
-    return torch.cat(parts, -1)
-
-
-def dense_row_counts(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
-    """Row counts of bits at all dense places: ``[..., L] -> [..., R]``."""
-    parts, start = [], 0
-    for family in families:
-        places = family.stored.numel()
-        chunk = binaries[..., start : start + places]
-        parts.append(row_counts(family, chunk.reshape((*chunk.shape[:-1], *family.stored.shape))))
-        start += places
-    return torch.cat(parts, -1)
-
-
-def interpolate_between(
-    families: tuple[Family, ...],
-    metric: Callable[[Tensor], Tensor],
-    relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
-    draw: Callable[[Standing], DrawnAnchors],
-    best: Tensor | None,
-    temperature: Tensor | float,
-    squash: str,
-    power: float,
-    gradient: str,
-) -> Tensor:
-    """The metric interpolated between anchors of any kind; ``draw`` samples them."""
-    comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
-    now = end_to_end([binaries_of(family).reshape(-1) for family in families])
-    if comparisons.shape[0] == 0:  # an empty batch: the metric of nothing, which nothing moves
-        return metric(dense_row_counts(families, now)) + comparisons.sum()
-    with torch.no_grad():
-        stored = end_to_end([family.stored.reshape(-1) for family in families])
-        tail, slope = relax(comparisons.detach().abs(), temperature)
-        standing = where_we_stand(tail, stored, now, best)
-        anchors = draw(standing)
-    metrics = metric(anchors.rows).to(standing.tail.dtype)
-    with torch.no_grad():
-        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
-        slope = slope_towards(standing, anchors.along(standing, pulls), pulls) * slope
-    result = attach_gradient(comparisons, value, slope)
-    if metrics.requires_grad:  # the metric has continuous parts besides its decisions
-        result = result + shares.dot(metrics - metrics.detach())
-    return result
-
-
-def end_to_end(parts: list[Tensor]) -> Tensor:
-    """The parts of all families in one; the only one as it is, without a copy."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-class Standing(NamedTuple):
-    """Where the current scores stand among the configurations; all are ``[L]``, over all places.
-
-    Args:
-        stored: Where there is a comparison.
-        now: The current configuration.
-        wrong: Where it differs from the best one.
-        kept: 1 where there is a comparison, else 0.
-        tail: How far the relaxed binary is from the current one, at most 1/2.
-        excess: What differing in this bit adds to a squared distance: 1 - 2 tail.
-    """
-
-    stored: Tensor
-    now: Tensor
-    wrong: Tensor
-    kept: Tensor
-    tail: Tensor
-    excess: Tensor
-
-
-def where_we_stand(tail: Tensor, stored: Tensor, now: Tensor, best: Tensor | None) -> Standing:
-    """Compares the current configuration with the relaxed one, and with the best one."""
-    kept = stored.to(tail.dtype)
-    tail = tail * kept
-    wrong = stored & ~now if best is None else stored & (now != best)
-    return Standing(stored, now, wrong, kept, tail, torch.sub(kept, tail, alpha=2))
-
-
-class DrawnAnchors(Protocol):
-    """Sampled anchors: their row counts, ``[t, R]``, and squared distances, ``[t]``."""
-
-    @property
-    def rows(self) -> Tensor: ...
-
-    @property
-    def squared(self) -> Tensor: ...
-
-    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
-        """For each bit the sum of the pulls of anchors that differ from the current one: ``[L]``.
-
-        Args:
-            standing: Where the current scores stand.
-            pulls: ``[t]``, of the anchors.
-        """
-        ...
-
-
-def slope_towards(standing: Standing, along: Tensor, pulls: Tensor) -> Tensor:
-    """The sum over anchors of ``pull * (u - anchor)``, bit by bit: ``[L]``.
-
-    With s = +1 where the current bit is 1 and -1 where it is 0, u - now = -s tail, and an anchor
-    that differs from the current bit adds s.
-    """
-    along = along - standing.tail * pulls.sum()
-    return torch.where(standing.now, along, -along) * standing.kept
-
-
-def idw_weights(
-    squared: Tensor, values: Tensor, power: float, gradient: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The interpolated value, and what each anchor has to do with it.
-
-    Args:
-        squared: ``[t]``, squared distances, not negative.
-        values: ``[t]``, the metric at each anchor.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-
-    Returns:
-        The value, a scalar; the factor of ``u - a_k`` in its gradient, ``[t]``; and the share of
-        each anchor in it, ``[t]``.
-    """
-    tiny = torch.finfo(squared.dtype).tiny
-    squared = squared.clamp_min(tiny)
-    nearest = squared.amin()
-    # scaled so that none overflows; an anchor at distance 0 leaves nothing to the others
-    weights = (nearest / squared) ** (power / 2)
-    total = weights.sum()
-    value = weights.dot(values) / total
-    shift = {"exact": -1, "improving": -1, "published": 1, "attract": 0}[gradient]
-    pulls = values + shift * value
-    if gradient == "improving":  # nothing is pushed away from what is worse
-        pulls = pulls.clamp_min(0)
-    pulls = pulls * weights / (total * squared)
-    return value, pulls * (-power * (nearest > tiny)), weights / total
-
-
-class AttachGradient(torch.autograd.Function):
-    """A value with a gradient that was computed along with it."""
+class RelaxedBits(torch.autograd.Function):
+    """Values with the elementwise derivative that was computed along with them."""
 
     @staticmethod
     def forward(
@@ -904,175 +486,183 @@ class AttachGradient(torch.autograd.Function):
     ) -> Tensor:
         """Returns ``value`` and keeps ``slope`` for the way back."""
         ctx.save_for_backward(slope)
-        return value.clone()
+        return value.view_as(value)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(
         ctx: torch.autograd.function.FunctionCtx, grad: Tensor
     ) -> tuple[Tensor, None, None]:
-        """The kept gradient, scaled; it has no derivative of its own."""
+        """The slopes, scaled; they have no derivatives of their own."""
         (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return grad * slope, None, None
 
 
-def attach_gradient(comparisons: Tensor, value: Tensor, slope: Tensor) -> Tensor:
-    """``value`` as a function of ``comparisons`` whose gradient is ``slope``."""
-    attached: Tensor = AttachGradient.apply(  # type: ignore[no-untyped-call]
-        comparisons, value, slope
-    )
-    return attached
-
-
-def interpolate_idw(
-    families: tuple[Family, ...],
-    metric: Callable[[Tensor], Tensor],
+def relaxed_family(
+    family: Family,
     relax: Callable[[Tensor, Tensor | float], tuple[Tensor, Tensor]],
-    seed: Tensor,
-    step: Tensor,
-    best: Tensor | None = None,
-    temperature: Tensor | float = 1.0,
+    temperature: Tensor | float,
     squash: str = "none",
-    good: int = 16,
-    bad: int = 16,
-    nearby: int = 16,
-    power: float = 1.0,
-    gradient: str = "exact",
-    bits: str = "auto",
-    pick: Callable[
-        [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
-    ] = pick_bits,
-    lines: tuple[tuple[int, ...], ...] = (),
 ) -> Tensor:
-    r"""The interpolated metric, differentiable in the scores.
-
-    Anchors are described by how they differ from the current configuration: d^2 to the latter is
-    the sum of min(u, 1 - u)^2, and each differing bit adds 1 - 2 min(u, 1 - u), which loses no
-    digits. One pass over the comparisons and a few corrections give value and gradient.
-
-    Source: UniLoss (Liu, Wang, Deng 2020), section 3.4 and eq. 10; the gradient rules are those of
-    ``lossc.runtime.reference.idw_gradient``.
+    """The relaxed binaries at all dense places, differentiable: ``[*rows, *columns]``.
 
     Args:
-        families: The comparisons.
-        metric: The metric of row counts, ``[t, R] -> [t]``.
-        relax: The step relaxation, such as ``sigmoid_step``. It never reaches 0 or 1.
-        seed: Scalar int64.
-        step: Scalar int64; anchors are drawn anew for every step.
-        best: ``[L]``, bool: the best configuration at all dense places; ``None`` if all
-            comparisons are won.
-        temperature: Of the step, in the units of the (squashed) scores.
+        family: The comparisons.
+        relax: The step relaxation, such as ``sigmoid_step``.
+        temperature: Positive; in the units of the (squashed) scores.
         squash: ``sigmoid`` bounds the scores before they are compared, ``none`` does not.
-        good: Anchors that differ a little from the best.
-        bad: Anchors of fair random bits.
-        nearby: Anchors that correct something wrong of the current configuration.
-        power: Shepard's power.
-        gradient: ``exact``, ``improving``, ``published`` or ``attract``.
-        bits: ``drawn`` takes the distance to a bad anchor from its bits, ``expected`` from its
-            mean over the bits, ``auto`` draws below 64 comparisons.
-        pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
-        lines: For the latter, the axes of each family along which its lines run.
+    """
+    comparisons = compared(family, squash)
+    tail, slope = relax(comparisons.detach().abs(), temperature)
+    return relaxed_bits(binaries_of(family), comparisons, tail, slope)
+
+
+def read_both_ways(family: Family, relaxed: Tensor, nothing: float) -> Tensor:
+    """Relaxed binaries with ``nothing`` where there is no comparison.
+
+    The mirror images of a mirrored family, which are stored once, are the complements.
+    """
+    kept = torch.where(family.stored, relaxed, nothing)
+    if not family.mirrored:
+        return kept
+    mirror = family.stored.transpose(-1, -2)
+    return torch.where(mirror, 1 - relaxed.transpose(-1, -2), kept)
+
+
+def relaxed_counts(family: Family, relaxed: Tensor, against: bool = False) -> Tensor:
+    """How many comparisons of each row are won: ``[*rows]``, no whole numbers.
+
+    Args:
+        family: The comparisons.
+        relaxed: ``[*rows, *columns]``, their relaxed binaries.
+        against: Count the columns of a family that is counted both ways.
+    """
+    bits = read_both_ways(family, relaxed, 0.0)
+    if against:
+        bits = bits.transpose(-1, -2)
+    return bits.flatten(bits.ndim - family.columns).sum(-1) if family.columns else bits
+
+
+def rows_of(family: Family, relaxed: Tensor, nothing: float, against: bool) -> Tensor:
+    """Relaxed binaries as ``[*rows, places]``, with ``nothing`` where there is no comparison."""
+    bits = read_both_ways(family, relaxed, nothing)
+    if against:
+        bits = bits.transpose(-1, -2)
+    return bits.flatten(bits.ndim - family.columns)
+
+
+def least_of_rows(family: Family, relaxed: Tensor, against: bool = False) -> Tensor:
+    """Whether each row is all won, by Goedel's t-norm: its least relaxed binary; 1 without any.
+
+    The arguments are those of :func:`relaxed_counts`; where the rows are single bits, it is those.
+    """
+    if not family.columns:
+        return relaxed_counts(family, relaxed, against)
+    bits = rows_of(family, relaxed, 1.0, against)
+    return bits.amin(-1) if bits.shape[-1] else bits.sum(-1) + 1
+
+
+class Pairs(NamedTuple):
+    """One comparison ``x_i - y_j`` for every left item i and right item j of the same group.
+
+    Args:
+        left: ``[*batch, m]``, the scores x, float32 or float64. A score of a kept item that is NaN
+            makes the sums of its group NaN.
+        right: ``[*batch, n]``, the scores y.
+        left_kept: ``[*batch, m]``, bool: an item that is not kept takes part in no pair, whatever
+            its score is.
+        right_kept: ``[*batch, n]``, bool.
+        left_group: ``[*batch, m]``, int64, any values: there are pairs only where the groups are
+            equal, and only within a place of the batch axes. ``None``: one group.
+        right_group: ``[*batch, n]``, as ``left_group``; both are ``None``, or none.
+        tie: The binary where the scores are equal: ``won`` (1), ``lost`` (0), ``first`` (1 where
+            the left item's position in the last axis is before the right one's), ``last`` (1 where
+            it is after).
+        same: Whether left position i and right position i are the same item (``m == n``), which is
+            not compared with itself.
+    """
+
+    left: Tensor
+    right: Tensor
+    left_kept: Tensor
+    right_kept: Tensor
+    left_group: Tensor | None = None
+    right_group: Tensor | None = None
+    tie: str = "lost"
+    same: bool = False
+
+
+class PairFamily(NamedTuple):
+    """All comparisons of one decision between left and right items.
+
+    Args:
+        pairs: Which items are compared with which.
+        rows: Whose counts the metric takes: those of the ``left`` or of the ``right`` items, or
+            the ``total``.
+        shape: The shape of these counts; the items of ``pairs`` stand in one axis.
+        both_ways: Whether it takes those of the items on the other side as well.
+    """
+
+    pairs: Pairs
+    rows: str
+    shape: tuple[int, ...]
+    both_ways: bool = False
+
+
+def spread_factor(scores: tuple[Tensor, ...], most: float) -> Tensor:
+    """By what the scores are to be divided, so that they spread by ``most`` at the most.
+
+    Their spread is the root mean square distance from the mean of the last axis, of what is finite;
+    of several inputs, the widest one's. It is detached.
+
+    Args:
+        scores: The live inputs, ``[..., items]``.
+        most: The largest spread that is left as it is, positive.
 
     Returns:
-        A scalar. Where the metric has continuous parts besides its decisions, they keep their own
-        gradient.
+        A scalar, at least 1.
     """
+    factors = []
+    for value in scores:
+        value = value.detach().float() if value.dtype.itemsize < 4 else value.detach()
+        known = value.isfinite()
+        value = torch.where(known, value, 0)
+        if value.numel() == 0:
+            continue
+        largest = value.abs().amax().clamp_min(torch.finfo(value.dtype).tiny)
+        value, last = value / largest, 0 if value.ndim == 0 else -1  # squares must not overflow
+        count = known.sum(last, keepdim=True).clamp_min(1)
+        off = torch.where(known, value - value.sum(last, keepdim=True) / count, 0)
+        spread = (off.square().sum() / known.sum().clamp_min(1)).sqrt() * largest
+        factors.append((spread / most).clamp_min(1))
+    if not factors:
+        return torch.ones((), device=scores[0].device)
+    return torch.stack([factor.to(factors[0].dtype) for factor in factors]).amax()
 
-    def draw(standing: Standing) -> Anchors:
-        drawn = bits == "drawn" or (bits == "auto" and standing.stored.shape[0] < 64)
-        counts = (good, nearby, bad)
-        return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
 
-    return interpolate_between(
-        families, metric, relax, draw, best, temperature, squash, power, gradient
-    )
+def limited_families(families: Any, scores: tuple[Tensor, ...], most: float) -> Any:
+    """The families of scores that are divided by a common factor, if they spread too far.
 
-
-class Anchors(NamedTuple):
-    """Sampled anchors in the order best, good, nearby, bad, by what distinguishes them.
+    The outcome of every comparison stays, thresholds being divided alike; a step of a fixed
+    temperature, or a squash, keeps a slope then, however large the scores are.
 
     Args:
-        good: What each good anchor flips of the best configuration.
-        near: What each nearby one flips of the current one.
-        rows: ``[t, R]``, row counts of all.
-        squared: ``[t]``, squared distances from the relaxed binaries.
-        differ: ``[bad, L]``, 1 where a bad anchor differs from the current configuration, where its
-            bits were drawn; else ``None``.
+        families: A tuple of ``Family`` and ``PairFamily``; what is returned has the same types.
+        scores: The live inputs, ``[..., items]``.
+        most: The largest spread that is left as it is.
     """
-
-    good: Flips
-    near: Flips
-    rows: Tensor
-    squared: Tensor
-    differ: Tensor | None
-
-    def along(self, standing: Standing, pulls: Tensor) -> Tensor:
-        """For each bit the sum of the pulls of anchors that differ from the current one."""
-        wrong = standing.wrong
-        good, near = self.good.at.shape[0], self.near.at.shape[0]
-        to_best, to_good, to_near = pulls[:1], pulls[1 : 1 + good], pulls[1 + good :][:near]
-        to_bad = pulls[1 + good + near :]
-        found = wrong.to(standing.tail.dtype) * (to_best.sum() + to_good.sum())
-        back = torch.where(wrong[self.good.at], -1, 1) * self.good.flips
-        found.index_add_(0, self.good.at.flatten(), (to_good.unsqueeze(-1) * back).flatten())
-        there = to_near.unsqueeze(-1) * self.near.flips
-        found.index_add_(0, self.near.at.flatten(), there.flatten())
-        if self.differ is None:
-            return found + standing.kept * (to_bad.sum() / 2)
-        return found + (to_bad.unsqueeze(-1) * self.differ).sum(0)
+    factor = spread_factor(scores, most)
+    readable = not torch.compiler.is_compiling() and factor.device.type == "cpu"
+    if readable and bool(factor == 1):
+        return families  # as it is nearly always
+    return tuple(limited_family(family, factor) for family in families)
 
 
-def sample_anchors(
-    families: tuple[Family, ...],
-    standing: Standing,
-    best: Tensor | None,
-    seed: Tensor,
-    step: Tensor,
-    counts: tuple[int, int, int],
-    drawn: bool,
-    pick: Callable[[tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips],
-    lines: tuple[tuple[int, ...], ...],
-) -> Anchors:
-    """Draws the anchors of a step; ``counts`` are those of good, nearby and bad ones."""
-    stored, now, wrong, kept, tail, excess = standing
-    good, nearby, bad = counts
-    width = words_of_bits(families) if drawn else words_of_counts(families)
-    words = random_words(seed, step, good + nearby + bad * width)
-    words, bad_words = words[: good + nearby], words[good + nearby :].reshape((bad, width))
-    # good anchors flip the best configuration anywhere; nearby ones correct what is wrong, if any
-    to_good = pick(families, lines, stored, words[:good])
-    to_near = pick(families, lines, wrong | (stored & ~wrong.any()), words[good:])
-
-    # squared distances, all as the current one plus the bits that differ: no digits are lost
-    current = tail.dot(tail)
-    missing = excess.dot(wrong.to(excess.dtype))
-    wrong_good, excess_good = wrong[to_good.at], excess[to_good.at] * to_good.flips
-    # of wrong bits an anchor differs where it does not flip; a difference of 0 is to be exactly 0
-    righted = (wrong_good & to_good.flips).sum(-1)
-    rest = missing - (excess_good * wrong_good).sum(-1)
-    rest = torch.where(wrong.sum() > righted, rest.clamp_min(0), 0)
-    good_distance = current + rest + (excess_good * ~wrong_good).sum(-1)
-    near_distance = current + (excess[to_near.at] * to_near.flips).sum(-1)
-
-    now_rows = dense_row_counts(families, now)
-    best_rows = dense_row_counts(families, stored if best is None else best & stored)
-    # what a flip of the current bit wins; of the best one, the opposite where they differ
-    gain_near = torch.where(now[to_near.at], -1, 1) * to_near.flips
-    gain_good = torch.where(now[to_good.at] != wrong_good, -1, 1) * to_good.flips
-    rows = [
-        best_rows.unsqueeze(0),
-        flipped_rows(families, best_rows.expand(good, -1), to_good.at, gain_good),
-        flipped_rows(families, now_rows.expand(nearby, -1), to_near.at, gain_near),
-    ]
-    differ = None
-    bad_distance = (current + (kept.sum() - 2 * tail.sum()) / 2).expand(bad)
-    if drawn:
-        bits_of_bad = random_binaries(families, bad_words)
-        rows.append(dense_row_counts(families, bits_of_bad))
-        differ = ((bits_of_bad != now) & stored).to(excess.dtype)
-        bad_distance = current + (differ * excess).sum(-1)
-    else:
-        rows.append(random_row_counts(families, bad_words))
-    best_distance = (current + missing).unsqueeze(0)
-    squared = torch.cat([best_distance, good_distance, near_distance, bad_distance])
-    return Anchors(to_good, to_near, torch.cat(rows), squared, differ)
+def limited_family(family: Any, factor: Tensor) -> Any:
+    """A family with both sides divided; a side that is the other one stays so."""
+    sides = family.pairs if isinstance(family, PairFamily) else family
+    left = sides.left / factor.to(sides.left.dtype)
+    right = left if sides.right is sides.left else sides.right / factor.to(sides.right.dtype)
+    if isinstance(family, PairFamily):
+        return family._replace(pairs=family.pairs._replace(left=left, right=right))
+    return family._replace(left=left, right=right)

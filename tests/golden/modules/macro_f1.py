@@ -1,6 +1,6 @@
 """The loss of the spec `macro_f1`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 0a6f60235888345a):
+This file needs torch and nothing else. The spec (sha256 7bd9583c82336dfa):
 
     spec macro_f1
     doc "Macro-averaged F1: the F1 score of each class, averaged over the classes that are labelled
@@ -16,6 +16,8 @@ This file needs torch and nothing else. The spec (sha256 0a6f60235888345a):
     let seen[c] = sum[i] [label[i] == c] + sum[i] [predicted[i] == c]
     evaluate mean[c | seen[c] > 0] 2 * hit[c] / seen[c] else 0
     truth scores[i, j] = [j == label[i]]
+
+    surrogate interpolation substitute
 
     example scores = [[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.3, 0.6], [0.5, 0.2, 0.3]],
         label = [0, 1, 2, 2]

@@ -1,6 +1,6 @@
 """The loss of the spec `mean_iou`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 e97918a528ce135c):
+This file needs torch and nothing else. The spec (sha256 1d0d4807af62d18f):
 
     spec mean_iou
     doc "Mean intersection over union of the classes that are labelled or predicted, over all pixels
@@ -24,6 +24,8 @@ This file needs torch and nothing else. The spec (sha256 e97918a528ce135c):
     ]
     evaluate mean[c | union[c] > 0] inter[c] / union[c] else 0
     truth scores[b, c, y, x] = [c == label[b, y, x]]
+
+    surrogate interpolation substitute
 
     example scores = [[[[0.9, 0.6, 0.2, 0.7]], [[0.1, 0.4, 0.8, 0.3]]]],
         label = [[[0, 1, 1, 255]]]

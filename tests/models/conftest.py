@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lossc.models.losses import resolve
 from lossc.models.recipe import Recipe
@@ -108,5 +109,29 @@ def make_job(digits: Recipe, tmp_path: Path) -> MakeJob:
         rate = choice.learning_rate or recipe.learning_rate(choice.rule)
         job = Job(recipe, choice, seed, rate, tmp_path / folder)
         return replace(job, **changes)  # type: ignore[arg-type]
+
+    return make
+
+
+Spots = Callable[[int, int], tuple[torch.Tensor, dict[str, torch.Tensor]]]
+
+
+@pytest.fixture
+def spots() -> Spots:
+    """Images with a channel for each of 16 joints that is bright around it, and the joints."""
+
+    def make(count: int, side: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        joint = 0.25 + 0.5 * torch.rand(count, 16, 2)
+        pixel = (torch.arange(side) + 0.5) / side
+        dx = pixel - joint[..., 0, None, None]
+        dy = pixel[:, None] - joint[..., 1, None, None]
+        maps = torch.exp(-(dx.square() + dy.square()) / (2 * (1.5 / side) ** 2))
+        targets = {
+            "joint": joint,
+            "visible": torch.ones(count, 16, dtype=torch.bool),
+            "head": torch.full((count,), 0.1),
+            "torso": torch.full((count,), 0.2),
+        }
+        return maps, targets
 
     return make

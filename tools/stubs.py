@@ -64,6 +64,9 @@ def _entries(graph: Graph) -> Iterator[str]:
     if graph.goal != "loss":
         yield f"    def evaluate_binaries(self, binaries: Tensor, {inputs}) -> Tensor: ..."
     yield "    def set_epoch(self, epoch: int) -> None: ..."
+    if graph.root.op == "combine":
+        yield f"    def terms(self, {inputs}) -> dict[str, Tensor]: ..."
+        yield "    def figures(self) -> dict[str, float]: ..."
     keywords = ", ".join(["", "*", *params, *seed]) if params or seed else ""
     yield f"def {identifier(spec.name.id, {name})}({inputs}{keywords}) -> Tensor:"
     yield f'    """The loss as a function; ``{name}`` keeps the options and the step."""'

@@ -11,6 +11,7 @@ import torch
 from torch import multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
+import lossc
 from lossc.runtime.gathering import gather_batch
 from lossc.runtime.weightings import WEIGHTINGS
 from tests.runtime.weightings import NAMES, Problem, make
@@ -67,13 +68,45 @@ def run(name: str, place: str, rank: int | None) -> dict[str, torch.Tensor]:
     return {"weights": torch.stack(history), "shared": problem.shared.detach(), **state}
 
 
+METRIC = """spec mixed
+input score: real[n]
+input relevant: bool[n]
+input goal: target real[n]
+term order = average_precision(score, relevant)
+term value = 100 * mean[i] (score[i] - goal[i])^2
+combine gradnorm(order, value, learning_rate = 0.1)
+surrogate interpolation substitute
+surrogate step sigmoid(temperature = 0.5)
+surrogate gather batch
+"""
+
+
+def with_metric(rank: int | None) -> torch.Tensor:
+    """Weights of a metric, which is of the batch of all, and of a mean over the own rows."""
+    problem, loss = Problem(), lossc.loss(METRIC)
+    parallel = (
+        Model(problem, None) if rank is None else DistributedDataParallel(Model(problem, None))
+    )
+    rows = slice(None) if rank is None else slice(4 * rank, 4 * rank + 4)
+    relevant, goal = (torch.arange(8) % 3 == 0)[rows], problem.goals[rows, 0]
+    optimizer = torch.optim.SGD([problem.shared], lr=1e-3)
+    history = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss(parallel(rows)[:, 0], relevant, goal).backward()
+        optimizer.step()
+        history.append(loss.gradnorm.weights.clone())
+    return torch.stack([*history, *problem.shared.detach().T[:, :2]])
+
+
 def work(rank: int, folder: str) -> None:
     warnings.simplefilter("error")
     torch.set_num_threads(1)
     meet = f"file://{folder}/meet"
     patience = timedelta(seconds=30)
     torch.distributed.init_process_group("gloo", meet, patience, world_size=2, rank=rank)
-    torch.save({case: run(*case, rank) for case in CASES}, f"{folder}/{rank}.pt")
+    made = {case: run(*case, rank) for case in CASES}
+    torch.save(made | {"metric": with_metric(rank)}, f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
@@ -107,3 +140,10 @@ def test_two_processes_weigh_as_one(found, name, place):
 def test_both_processes_have_the_same_weights_to_the_bit(found, name, place):
     one, other = (made[name, place] for made in found)
     assert all(one[key].nan_to_num(7).equal(other[key].nan_to_num(7)) for key in one)
+
+
+def test_a_metric_of_all_processes_is_weighed_as_in_one(found):
+    expected = with_metric(None)
+    assert len(expected.unique(dim=0)) > 3
+    for made in found:
+        torch.testing.assert_close(made["metric"], expected, rtol=1e-8, atol=1e-10)

@@ -6,12 +6,14 @@ import copy
 import inspect
 import math
 import pickle
+import re
 
 import pytest
 import torch
 from torch import tensor
 from torch.testing import assert_close
 
+import lossc
 from lossc.compiler.emit.runtime_source import runtime_source
 from lossc.runtime.weightings import WEIGHTINGS
 from tests.runtime.weightings import NAMES, Problem, class_of, make, train
@@ -69,6 +71,18 @@ def test_the_table_says_what_the_class_takes(name):
         weighting(values[:2], (values,))
     with pytest.raises(ValueError, match=r"expected 2 terms \(plane, volume\), got"):
         make(name, 2, names=("plane", "volume"))(values, (values,))
+
+
+def test_the_page_names_every_weighting_with_its_options(root):
+    page = (root / "docs" / "weightings.md").read_text(encoding="utf-8")
+    for name, entry in WEIGHTINGS.items():
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{name}(terms)`"))
+        for key, option in entry.options.items():
+            value = option.default
+            written = f'"{value}"' if isinstance(value, str) else f"{value:g}"
+            assert f"`{key} = {written}`" in row
+    (spec,) = re.findall(r"^```lossc\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert lossc.compile(spec).loss().gradnorm.alpha == 1.5
 
 
 @pytest.mark.parametrize("name", NAMES)

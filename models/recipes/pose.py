@@ -117,6 +117,6 @@ RECIPE = Recipe(
     summary=summary,
     augment=PoseAugment(side=96),
     headline="pckh",
-    quick=Quick(epochs=3, examples=400),
+    quick=Quick(epochs=2, examples=480, network=PoseNetwork(width=32, depth=2)),
     threads=1,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -85,17 +86,19 @@ class Scheduled:
             message = f"exponential takes positive numbers, not {min(numbers):g}"
             return Diagnostic(option.span, "bad-schedule", message, "`linear` or `cosine`")
         counts = []
-        for key, least in (("epochs", 1), ("after", 0)):
+        unit = "steps" if "steps" in said else "epochs"
+        for key, least in ((unit, 1), ("after", 0)):
             count = whole_number(option, key, said.get(key, 0), least)
             if isinstance(count, Diagnostic):
                 return count
             counts.append(count)
-        return NumberSchedule(option.name, name, (*numbers, *counts))
+        return NumberSchedule(option.name, name, (*numbers, *counts), by_step=unit == "steps")
 
     def _piecewise(self, option: sx.Option, name: str) -> NumberSchedule | Diagnostic:
         said = dict(option.arguments)
-        values, milestones = (_numbers(said[key]) for key in ("values", "milestones"))
-        for key, found in (("values", values), ("milestones", milestones)):
+        unit = "steps" if "steps" in said else "milestones"
+        values, milestones = (_numbers(said[key]) for key in ("values", unit))
+        for key, found in (("values", values), (unit, milestones)):
             if found is None:
                 message = f"'{key}' is a list of numbers, not {_shown(said[key])}"
                 return Diagnostic(option.span, "bad-schedule", message, '`"1, 0.5, 0.1"`')
@@ -103,14 +106,15 @@ class Scheduled:
         rising = [0.0, *milestones]
         ordered = all(a < b for a, b in pairwise(rising))
         if not ordered or any(each != int(each) for each in milestones):
-            message = "milestones are whole epochs from 1, each later than the one before"
+            whole = "steps are whole numbers" if unit == "steps" else "milestones are whole epochs"
+            message = f"{whole} from 1, each later than the one before"
             return Diagnostic(option.span, "bad-schedule", message, '`"10, 20"`')
         if len(values) != len(milestones) + 1:
-            message = f"{len(values)} values and {len(milestones)} milestones"
-            expected = "one value more than milestones"
+            message = f"{len(values)} values and {len(milestones)} {unit}"
+            expected = f"one value more than {unit}"
             return Diagnostic(option.span, "bad-schedule", message, expected)
         epochs_ = tuple(int(each) for each in milestones)
-        return NumberSchedule("piecewise", name, (values, epochs_))
+        return NumberSchedule("piecewise", name, (values, epochs_), by_step=unit == "steps")
 
     def _checked(self, made: NumberSchedule, option: sx.Option) -> NumberSchedule | Diagnostic:
         """The schedule, if all its values are allowed."""
@@ -133,12 +137,8 @@ class Scheduled:
                 return Diagnostic(option.span, "param-range", message, f"numbers in {wrong}")
         if param is not None:
             was_whole = isinstance(param.default, int) and isinstance(self.values[made.of], int)
-            return NumberSchedule(
-                made.kind, made.of, made.arguments, whole and was_whole, is_param=True
-            )
-        return NumberSchedule(
-            made.kind, made.of, made.arguments, choice is not None and choice.whole
-        )
+            return replace(made, whole=whole and was_whole, is_param=True)
+        return replace(made, whole=choice is not None and choice.whole)
 
 
 def whole_number(

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 #: A schedule, several, or ``"none"``; ``None``: the spec's own.
 GivenSchedules = str | Mapping[str, object] | Sequence[str | Mapping[str, object]] | None
 
-#: What each schedule takes; ``from`` and ``after`` may be left out.
+#: What each schedule takes; ``from`` and ``after`` may be left out, ``steps`` stands in place of
+#: ``epochs`` or ``milestones``.
 SCHEDULES: Mapping[str, tuple[str, ...]] = {
     "warmup": ("first", "epochs"),
-    "linear": ("of", "from", "to", "epochs", "after"),
-    "cosine": ("of", "from", "to", "epochs", "after"),
-    "exponential": ("of", "from", "to", "epochs", "after"),
-    "piecewise": ("of", "values", "milestones"),
+    "linear": ("of", "from", "to", "epochs", "steps", "after"),
+    "cosine": ("of", "from", "to", "epochs", "steps", "after"),
+    "exponential": ("of", "from", "to", "epochs", "steps", "after"),
+    "piecewise": ("of", "values", "milestones", "steps"),
 }
 _OPTIONAL = ("from", "after")
+_BY_STEP = "steps"  # in place of `epochs` or `milestones`
 
 #: How each is written, for messages.
 EXAMPLES = {
@@ -49,6 +51,7 @@ class NumberSchedule:
         arguments: Of the runtime function, behind the epoch.
         whole: Whether only whole numbers come out of it.
         is_param: Whether it is a param of the spec, and no option of the surrogate.
+        by_step: Whether it goes by steps of the training, and not by epochs.
     """
 
     kind: str
@@ -56,6 +59,7 @@ class NumberSchedule:
     arguments: tuple[Any, ...]
     whole: bool = False
     is_param: bool = False
+    by_step: bool = False
 
     @property
     def function(self) -> str:
@@ -83,12 +87,13 @@ class NumberSchedule:
         return next((value for value in tried if value != int(value)), None)
 
     def __str__(self) -> str:
+        unit = "step" if self.by_step else "epoch"
         if self.kind == "piecewise":
             values, milestones = self.arguments
-            later = (f"{v:g} from epoch {m}" for v, m in zip(values[1:], milestones, strict=True))
+            later = (f"{v:g} from {unit} {m}" for v, m in zip(values[1:], milestones, strict=True))
             return f"{self.of} {values[0]:g}, {', '.join(later)}"
         start, end, count, after = self.arguments
-        span = f"in epochs {after} to {after + count}"
+        span = f"in {unit}s {after} to {after + count}"
         return f"{self.of} {self.kind} from {start:g} to {end:g} {span}"
 
 
@@ -105,6 +110,16 @@ class SchedulePlan:
     warmup: Warmup | None
     numbers: tuple[NumberSchedule, ...]
     given: tuple[Mapping[str, object], ...]
+
+    @property
+    def of_steps(self) -> tuple[NumberSchedule, ...]:
+        """The numbers that go by steps."""
+        return tuple(each for each in self.numbers if each.by_step)
+
+    @property
+    def of_epochs(self) -> tuple[NumberSchedule, ...]:
+        """The numbers that go by epochs."""
+        return tuple(each for each in self.numbers if not each.by_step)
 
     def __str__(self) -> str:
         first = [str(self.warmup)] if self.warmup is not None else []
@@ -172,7 +187,12 @@ def check_names(options: Sequence[sx.Option]) -> list[Diagnostic]:
                 message = f"{option.name} has no option '{key}'"
                 near = closest(key, known)
                 errors.append(Diagnostic(option.span, "bad-option", message, one_of(known), near))
-        missing = [key for key in known if key not in (*said, *_OPTIONAL)]
+        timed = [key for key in ("epochs", "milestones", _BY_STEP) if key in known]
+        if sum(key in said for key in timed) > 1:
+            message = f"{option.name} goes by '{timed[0]}' or by 'steps'"
+            errors.append(Diagnostic(option.span, "bad-schedule", message, "one of them"))
+        given = (*said, *_OPTIONAL, *(timed if any(key in said for key in timed) else [_BY_STEP]))
+        missing = [key for key in known if key not in given]
         if missing and set(said) <= set(known):
             message = f"{option.name} needs '{missing[0]}'"
             errors.append(Diagnostic(option.span, "bad-schedule", message, EXAMPLES[option.name]))

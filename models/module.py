@@ -91,6 +91,9 @@ class TrainingModule(LightningModule):
         optimiser: Any = self.optimizers(use_pl_optimizer=not self._direct)
         for original in batches:
             batch = self._changed(original)
+            tell = getattr(self.loss, "set_step", None)
+            if tell is not None:  # it has counted the steps, and checkpoints have the count
+                tell(int(self.loss.steps) + 1)  # type: ignore[arg-type]
             value, output = self._forward(batch)
             optimiser.zero_grad()
             if self._direct:

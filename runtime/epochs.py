@@ -80,3 +80,17 @@ def check_told(told: bool, training: bool) -> None:
             "this loss changes from epoch to epoch and was never told one: call "
             "loss.set_epoch(epoch) at the start of each epoch, counted from 0"
         )
+
+
+def follow_loaded_step(loss: Any, keys: object) -> None:
+    """Brings a loss that goes by steps to the step of the state that was loaded into it."""
+    loss.follow_step(int(loss.steps))
+
+
+def check_told_step(told: bool, training: bool) -> None:
+    """Raises RuntimeError where a loss that goes by steps trains and was never told the step."""
+    if training and not told:
+        raise RuntimeError(
+            "this loss changes from step to step and was never told one: call "
+            "loss.set_step(step) before each step of the optimiser, counted from 0"
+        )

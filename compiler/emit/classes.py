@@ -135,6 +135,7 @@ class ClassText:
         ]
         buffers = ["seed", "step"] if forward is not None and forward.random else []
         buffers += ["epoch"] if schedules is not None else []
+        buffers += ["steps"] if schedules is not None and schedules.of_steps else []
         lines += [f"    {name}: Tensor" for name in buffers]
         lines += [""] if buffers else []
         lines += indented(self._init(), 4)

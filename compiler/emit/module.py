@@ -109,6 +109,7 @@ def _function(written: ClassText, function: str) -> list[str]:
     scheduled = scheduled_names(schedules, signature)
     names = {key: name for key, name in signature.params.items() if key not in scheduled}
     params = ["epoch: int"] if schedules is not None else []
+    params += ["step: int"] if schedules is not None and schedules.of_steps else []
     params += [option(python, signature.values[key]) for key, python in names.items()]
     passed = [f"{python}={python}" for python in names.values()]
     if written.seed is not None:
@@ -123,5 +124,7 @@ def _function(written: ClassText, function: str) -> list[str]:
     loss = identifier("loss", {*signature.inputs.values(), *signature.params.values()})
     made = definition(f"{loss} = {name}", passed, "", 4)
     told = [f"    {loss}.set_epoch(epoch)"] if schedules is not None else []
+    if schedules is not None and schedules.of_steps:
+        told.append(f"    {loss}.set_step(step)")
     called = definition(f"value: Tensor = {loss}", [signature.arguments], "", 4)
     return [*head, "    " + doc, *made, *told, *called, "    return value"]

@@ -19,7 +19,7 @@ _METHODS = (
     *("forward", "metric", "defined", "refactored", "comparisons", "evaluate_binaries"),
     *("families", "ideal", "best", "tied", "items", "metric_of_rows", "prepare", "pairs"),
     *("relaxed_metric", "expected", "outcome", "of_pairs", "of_families"),
-    *("set_epoch", "follow", "measured", "terms", "figures"),
+    *("set_epoch", "follow", "set_step", "follow_step", "measured", "terms", "figures"),
 )
 # what the methods call their own variables, and what a loss keeps besides its params and options
 _LOCALS = (
@@ -38,7 +38,7 @@ _LOCALS = (
 )
 _ATTRIBUTES = (
     *("seed", "step", "validate", "goal", "_lossc"),
-    *("epoch", "told", "warming", "first", "shared", "reported"),
+    *("epoch", "told", "warming", "first", "shared", "reported", "steps", "told_step"),
 )
 
 RESERVED: frozenset[str] = frozenset(

@@ -9,6 +9,7 @@ from lossc.compiler.emit.text import definition, folded, indented, number
 from lossc.compiler.schedules import NumberSchedule, SchedulePlan
 
 _CHECK = 'check_number("epoch", epoch, 0, float("inf"), True, False, True)'
+_CHECK_STEP = 'check_number("step", step, 0, float("inf"), True, False, True)'
 
 
 def scheduled_names(schedules: SchedulePlan | None, signature: Signature) -> dict[str, str]:
@@ -29,21 +30,32 @@ def schedule_init(schedules: SchedulePlan, first: str | None, options: Sequence[
     if first is not None:
         passed = [f"{name}={name}" for name in options]
         lines += definition(f"self.first = {first}", passed, "", 0)
-    return [
-        *lines,
+    lines += [
         'self.register_buffer("epoch", torch.tensor(-1, dtype=torch.long))',
         "hook = follow_loaded_epoch",
         "self.register_load_state_dict_post_hook(hook)  # type: ignore[no-untyped-call]",
         "self.follow(-1)",
     ]
+    if schedules.of_steps:
+        lines += [
+            'self.register_buffer("steps", torch.tensor(-1, dtype=torch.long))',
+            "hook = follow_loaded_step",
+            "self.register_load_state_dict_post_hook(hook)  # type: ignore[no-untyped-call]",
+            "self.follow_step(-1)",
+        ]
+    return lines
 
 
 def schedule_forward(schedules: SchedulePlan | None, signature: Signature) -> list[str]:
     """The first statements of ``forward``."""
     if schedules is None:
         return []
-    lines = ["check_told(self.told, self.training)"]
     warmup = schedules.warmup
+    lines = []
+    if warmup is not None or schedules.of_epochs:
+        lines.append("check_told(self.told, self.training)")
+    if schedules.of_steps:
+        lines.append("check_told_step(self.told_step, self.training)")
     if warmup is None:
         return lines
     names = signature.arguments
@@ -61,7 +73,11 @@ def schedule_doc(schedules: SchedulePlan | None, width: int) -> list[str]:
     """What the docstring of the class says of it."""
     if schedules is None:
         return []
-    line = f"With the epoch (``set_epoch``) changes: {schedules}."
+    called = "With the epoch (``set_epoch``)"
+    if schedules.of_steps:
+        both = schedules.warmup is not None or schedules.of_epochs
+        called = "With the step (``set_step``)" if not both else f"{called} and ``set_step``"
+    line = f"{called} changes: {schedules}."
     return [*folded(line, width), ""]
 
 
@@ -95,13 +111,35 @@ def set_epoch_lines(
     body.append("self.told = epoch >= 0")
     if schedules.warmup is not None:
         body.append(f"self.warming = 0 <= epoch < {schedules.warmup.epochs}")
-    if schedules.numbers:
-        body.append('when = float(epoch) if epoch >= 0 else float("inf")')
+    body += _numbers(schedules.of_epochs, "epoch", schedules, signature, follows)
+    lines = [*told, "", "def follow(self, epoch: int) -> None:", *indented(body, 4)]
+    if not schedules.of_steps:
+        return lines
+    doc = '"""To be called before each step of the optimiser with its number, from 0."""'
+    head = "def set_step(self, step: int) -> None:"
+    steps = [doc, _CHECK_STEP, "self.steps.fill_(step)", "self.follow_step(step)"]
+    lines += ["", head, *indented(steps, 4)]
+    body = ['"""Sets what changes; below 0, to what it is after the last change."""']
+    body.append("self.told_step = step >= 0")
+    body += _numbers(schedules.of_steps, "step", schedules, signature, follows)
+    return [*lines, "", "def follow_step(self, step: int) -> None:", *indented(body, 4)]
+
+
+def _numbers(
+    numbers: Sequence[NumberSchedule],
+    unit: str,
+    schedules: SchedulePlan,
+    signature: Signature,
+    follows: Sequence[str],
+) -> list[str]:
+    """Statements that set what goes by one unit, and pass it on."""
+    if not numbers:
+        return []
     names = scheduled_names(schedules, signature)
-    for each in schedules.numbers:
-        body += _follows(each, names[each.of])
-    body += follows
-    return [*told, "", "def follow(self, epoch: int) -> None:", *indented(body, 4)]
+    lines = [f'when = float({unit}) if {unit} >= 0 else float("inf")']
+    for each in numbers:
+        lines += _follows(each, names[each.of])
+    return [*lines, *follows]
 
 
 def _follows(schedule: NumberSchedule, name: str) -> list[str]:

@@ -141,6 +141,39 @@ def test_a_weight_follows_its_schedule():
         assert_close(loss(*inputs), plane + weight * rest + third)
 
 
+def test_a_weight_follows_the_steps_and_another_the_epochs():
+    text = (
+        INPUTS.replace("param c", "param f = 1.0\nparam c") + "combine f * plane + c * rest + third"
+    )
+    by_epoch = 'piecewise(of=f, values="1, 3", milestones="1")'
+    compiled = lossc.compile(
+        text, schedule=["linear(of=c, from=1, to=0, steps=4, after=1)", by_epoch]
+    )
+    loss, inputs = compiled.loss(), batch()
+    plane, rest, third = values_of(*inputs)
+    loss.set_epoch(0)
+    with pytest.raises(RuntimeError, match="set_step"):
+        loss(*inputs)
+    fast = torch.compile(loss, backend="eager", fullgraph=True)
+    for step, weight in enumerate((1, 1, 0.75, 0.5, 0.25, 0, 0)):
+        loss.set_epoch(step // 4)
+        loss.set_step(step)
+        expected = (3 if step > 3 else 1) * plane + weight * rest + third
+        assert_close(loss(*inputs), expected)
+        assert_close(fast(*inputs), expected)
+        if step == 3:
+            saved, copied = copy.deepcopy(loss.state_dict()), pickle.loads(pickle.dumps(loss))
+    other = compiled.loss()
+    other.load_state_dict(saved)
+    for each in (copied, other):
+        assert_close(each(*inputs), plane + 0.5 * rest + third)
+    with pytest.raises(ValueError, match="step"):
+        loss.set_step(-1)
+    for wrong in ("steps=4, epochs=2", "after=1"):
+        with pytest.raises(SpecError, match="L045"):
+            lossc.compile(text, schedule=f"linear(of=c, to=0, {wrong})")
+
+
 # ---- other specs as terms
 
 

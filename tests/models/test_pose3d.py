@@ -253,6 +253,8 @@ def run(loss: str, recipe: Recipe, folder: Path, **changes) -> dict[str, float]:
     return train(replace(job, **changes)).test
 
 
+# the integrals have little of the gradient on maps of this size
+@pytest.mark.filterwarnings("ignore::lossc.models.terms_watch.TermWarning")
 def test_the_quick_variant_learns(tmp_path):
     found = run("adaptive_i1", RECIPE.shortened(), tmp_path)
     assert max(found.values()) < 0.93 * mean_pose(RECIPE)

@@ -49,7 +49,8 @@ def test_the_best_epoch_is_that_of_the_smallest_error(make_job, digits):
 
 def test_summaries_give_the_figures_of_whole_outputs(make_job, digits):
     whole = train(make_job(recipe=replace(digits, epochs=2)))
-    recipe = replace(digits, epochs=2, summary=winners, metrics={"accuracy": share_of_winners})
+    metrics = {"accuracy": share_of_winners}
+    recipe = replace(digits, epochs=2, summary=winners, metrics=metrics, watched={})
     summed = train(make_job(recipe=recipe, folder="summed"))
     assert summed.test == pytest.approx(whole.test)
     for one, other in zip(summed.history, whole.history, strict=True):

@@ -32,11 +32,11 @@ import lossc
 
 SQUARE, ROWS = "dense Smooth-AP, n x n", "dense Smooth-AP, positives x n"
 SUBSTITUTES = {
-    "ours, sigmoid": "sigmoid",
-    "ours, laplace": "laplace",
-    "ours, sigmoid at temperature 0.01": "sigmoid(temperature=0.01)",
+    "ours, sigmoid": "sigmoid(temperature=1, max_spread=none)",
+    "ours, laplace": "laplace(temperature=1, max_spread=none)",
+    "ours, sigmoid at temperature 0.01": "sigmoid(temperature=0.01, max_spread=none)",
 }
-IDW = "ours, idw (the default)"
+IDW = "ours, idw"
 # what the substitutes compute, as a step relaxation
 STEPS: dict[str, Step] = {
     "ours, sigmoid": torch.sigmoid,
@@ -52,7 +52,9 @@ TNORMS = ("godel", "product")
 @functools.cache
 def ours(name: str, step: str | None, interpolation: str | None) -> nn.Module:
     """A loss of ours that draws the same anchors in every call."""
-    return lossc.loss(name, step=step, interpolation=interpolation, validate=False).eval()
+    return lossc.loss(
+        name, step=step, interpolation=interpolation, squash="none", validate=False
+    ).eval()
 
 
 def average_precision(variant: str, n: int) -> Run:
@@ -68,7 +70,7 @@ def average_precision_loss(variant: str, relevant: Tensor) -> Callable[[Tensor],
     if variant == ROWS:
         return lambda s: smooth_ap_rows(s, relevant)
     if variant == IDW:
-        loss = ours("average_precision", None, None)
+        loss = ours("average_precision", None, "idw")
     else:
         loss = ours("average_precision", SUBSTITUTES[variant], "substitute")
     return lambda s: loss(s, relevant)
@@ -98,7 +100,8 @@ def pckh(variant: str, side: int) -> Run:
     if kind == "dense":
         inside = (away <= 0.5 * head[:, None, None, None]).flatten(2)
         return differentiated(lambda s: dense_pckh(s, inside, visible, tnorm), heatmap)
-    loss = ours("pckh", None, None if tnorm.startswith("idw") else f"substitute(tnorm={tnorm})")
+    interpolation = "idw" if tnorm.startswith("idw") else f"substitute(tnorm={tnorm})"
+    loss = ours("pckh", SUBSTITUTES["ours, sigmoid"], interpolation)
     return differentiated(lambda s: loss(s, joint, visible, head), heatmap)
 
 

@@ -66,7 +66,7 @@ def variants(metric: str) -> list[Variant]:
         words = {"transform": "log", "memory": "queue"}
         shown = [interpolation, temperature, *(["squash"] if squash != "none" else [])]
         shown += [words[option] for option in more]
-        step = f"sigmoid(temperature={temperature})"
+        step = f"sigmoid(temperature={temperature}, max_spread=none)"
         options = {"interpolation": interpolation, "step": step, "squash": squash, **more}
         found.append(Variant(", ".join(shown), options))
 

@@ -392,7 +392,7 @@ def _tried(
         needs_best = surrogate.method.needs_best
         plan = make_plan(graph, published_consistency=published, needs_best=needs_best)
         compiled = CompiledLoss(graph, plan, surrogate, options)
-        if graph.truth and not plan.uses_truth:
+        if graph.truth and not plan.uses_truth and (needs_best or not surrogate.named):
             # it is not needed, but a wrong one is an error all the same
             told = plan if needs_best else make_plan(graph, needs_best=True)
             compiled.replanned(replace(told, uses_truth=True)).check(QUICK // 2, patient=False)

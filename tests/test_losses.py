@@ -260,11 +260,11 @@ def test_the_stub_says_what_the_modules_do(stub, name):
 def test_type_checkers_read_the_stub(root, tmp_path):
     own = tmp_path / "own.py"
     own.write_text(
-        "import torch\nfrom lossc.losses import Bce, PrecisionAtK, average_precision\n"
-        "loss_fn = PrecisionAtK(k=3, temperature=0.5)\n"
-        "value: torch.Tensor = loss_fn(torch.rand(3), torch.ones(3).bool())\n"
+        "import torch\nfrom lossc.losses import Bce, TopKAccuracy, average_precision\n"
+        "loss_fn = TopKAccuracy(k=3, temperature=0.5)\n"
+        "value: torch.Tensor = loss_fn(torch.rand(3, 4), torch.ones(3).long())\n"
         "reveal_type(average_precision)\n"
-        "PrecisionAtK(k='three')\nBce(temperature=1.0)\nloss_fn(torch.rand(3))\n",
+        "TopKAccuracy(k='three')\nBce(temperature=1.0)\nloss_fn(torch.rand(3))\n",
         encoding="utf-8",
     )
     links = tmp_path / "links" / "lossc"

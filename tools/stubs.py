@@ -50,8 +50,9 @@ def _entries(graph: Graph) -> Iterator[str]:
     inputs, params = ", ".join(signature.typed()), list(_params(graph, signature))
     options, seed = [*params], []
     if graph.goal != "loss":
-        surrogate = option_lines(plan_surrogate(spec), Forward([], random=True))[0]
-        options, seed = [*params, *surrogate], [surrogate[-1]]
+        plan = plan_surrogate(spec)
+        surrogate = option_lines(plan, Forward([], random=plan.method.random))[0]
+        options, seed = [*params, *surrogate], surrogate[-1:] if plan.method.random else []
     options.append("validate: bool = True")
     name = class_name(spec.name.id)
     yield f"class {name}(nn.Module):"

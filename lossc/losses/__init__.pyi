@@ -19,12 +19,7 @@ class Accuracy(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
     def __call__(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -34,7 +29,7 @@ class Accuracy(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def accuracy(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
+def accuracy(scores: Tensor, label: Tensor) -> Tensor:
     """The loss as a function; ``Accuracy`` keeps the options and the step."""
 
 class AdaptiveH1(nn.Module):
@@ -305,12 +300,7 @@ class Auroc(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor: ...
     def __call__(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor: ...
@@ -326,7 +316,7 @@ class Auroc(nn.Module):
     ) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def auroc(score: Tensor, relevant: Tensor, group: Tensor | None = None, *, seed: int = 0) -> Tensor:
+def auroc(score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
     """The loss as a function; ``Auroc`` keeps the options and the step."""
 
 class AveragePrecision(nn.Module):
@@ -344,12 +334,7 @@ class AveragePrecision(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor: ...
     def __call__(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor: ...
@@ -365,9 +350,7 @@ class AveragePrecision(nn.Module):
     ) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def average_precision(
-    score: Tensor, relevant: Tensor, group: Tensor | None = None, *, seed: int = 0
-) -> Tensor:
+def average_precision(score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
     """The loss as a function; ``AveragePrecision`` keeps the options and the step."""
 
 class BalancedAccuracy(nn.Module):
@@ -384,12 +367,7 @@ class BalancedAccuracy(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
     def __call__(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -399,7 +377,7 @@ class BalancedAccuracy(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def balanced_accuracy(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
+def balanced_accuracy(scores: Tensor, label: Tensor) -> Tensor:
     """The loss as a function; ``BalancedAccuracy`` keeps the options and the step."""
 
 class Bce(nn.Module):
@@ -436,12 +414,7 @@ class CohenKappa(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
     def __call__(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -451,7 +424,7 @@ class CohenKappa(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def cohen_kappa(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
+def cohen_kappa(scores: Tensor, label: Tensor) -> Tensor:
     """The loss as a function; ``CohenKappa`` keeps the options and the step."""
 
 class ConcordanceIndex(nn.Module):
@@ -470,12 +443,7 @@ class ConcordanceIndex(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, score: Tensor, time: Tensor, event: Tensor) -> Tensor: ...
     def __call__(self, score: Tensor, time: Tensor, event: Tensor) -> Tensor: ...
@@ -487,7 +455,7 @@ class ConcordanceIndex(nn.Module):
     ) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def concordance_index(score: Tensor, time: Tensor, event: Tensor, *, seed: int = 0) -> Tensor:
+def concordance_index(score: Tensor, time: Tensor, event: Tensor) -> Tensor:
     """The loss as a function; ``ConcordanceIndex`` keeps the options and the step."""
 
 class CrossEntropy(nn.Module):
@@ -528,7 +496,6 @@ class Dice(nn.Module):
         ignore_index: int = 255,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -539,7 +506,7 @@ class Dice(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def dice(scores: Tensor, label: Tensor, *, ignore_index: int = 255, seed: int = 0) -> Tensor:
+def dice(scores: Tensor, label: Tensor, *, ignore_index: int = 255) -> Tensor:
     """The loss as a function; ``Dice`` keeps the options and the step."""
 
 class EqualErrorRate(nn.Module):
@@ -629,7 +596,6 @@ class FBeta(nn.Module):
         beta: float = 1.0,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor) -> Tensor: ...
@@ -647,7 +613,6 @@ def f_beta(
     activation: str = "none",
     threshold: float = 0.5,
     beta: float = 1.0,
-    seed: int = 0,
 ) -> Tensor:
     """The loss as a function; ``FBeta`` keeps the options and the step."""
 
@@ -671,7 +636,6 @@ class FnmrAtFmr(nn.Module):
         fmr: float = 0.01,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor: ...
@@ -689,12 +653,7 @@ class FnmrAtFmr(nn.Module):
     def set_epoch(self, epoch: int) -> None: ...
 
 def fnmr_at_fmr(
-    score: Tensor,
-    relevant: Tensor,
-    group: Tensor | None = None,
-    *,
-    fmr: float = 0.01,
-    seed: int = 0,
+    score: Tensor, relevant: Tensor, group: Tensor | None = None, *, fmr: float = 0.01
 ) -> Tensor:
     """The loss as a function; ``FnmrAtFmr`` keeps the options and the step."""
 
@@ -801,12 +760,7 @@ class InterpolatedAveragePrecision(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor) -> Tensor: ...
     def __call__(self, score: Tensor, relevant: Tensor) -> Tensor: ...
@@ -816,7 +770,7 @@ class InterpolatedAveragePrecision(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, score: Tensor, relevant: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def interpolated_average_precision(score: Tensor, relevant: Tensor, *, seed: int = 0) -> Tensor:
+def interpolated_average_precision(score: Tensor, relevant: Tensor) -> Tensor:
     """The loss as a function; ``InterpolatedAveragePrecision`` keeps the options and the step."""
 
 class Jaccard(nn.Module):
@@ -839,7 +793,6 @@ class Jaccard(nn.Module):
         threshold: float = 0.5,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor) -> Tensor: ...
@@ -851,12 +804,7 @@ class Jaccard(nn.Module):
     def set_epoch(self, epoch: int) -> None: ...
 
 def jaccard(
-    score: Tensor,
-    relevant: Tensor,
-    *,
-    activation: str = "none",
-    threshold: float = 0.5,
-    seed: int = 0,
+    score: Tensor, relevant: Tensor, *, activation: str = "none", threshold: float = 0.5
 ) -> Tensor:
     """The loss as a function; ``Jaccard`` keeps the options and the step."""
 
@@ -917,12 +865,7 @@ class MacroF1(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
     def __call__(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -932,7 +875,7 @@ class MacroF1(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def macro_f1(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
+def macro_f1(scores: Tensor, label: Tensor) -> Tensor:
     """The loss as a function; ``MacroF1`` keeps the options and the step."""
 
 class Manual(nn.Module):
@@ -987,12 +930,7 @@ class MatthewsCorrcoef(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
     def __call__(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -1002,7 +940,7 @@ class MatthewsCorrcoef(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def matthews_corrcoef(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
+def matthews_corrcoef(scores: Tensor, label: Tensor) -> Tensor:
     """The loss as a function; ``MatthewsCorrcoef`` keeps the options and the step."""
 
 class MeanIou(nn.Module):
@@ -1025,7 +963,6 @@ class MeanIou(nn.Module):
         ignore_index: int = 255,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -1036,7 +973,7 @@ class MeanIou(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def mean_iou(scores: Tensor, label: Tensor, *, ignore_index: int = 255, seed: int = 0) -> Tensor:
+def mean_iou(scores: Tensor, label: Tensor, *, ignore_index: int = 255) -> Tensor:
     """The loss as a function; ``MeanIou`` keeps the options and the step."""
 
 class Ndcg(nn.Module):
@@ -1055,12 +992,7 @@ class Ndcg(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, score: Tensor, gain: Tensor, group: Tensor | None = None) -> Tensor: ...
     def __call__(self, score: Tensor, gain: Tensor, group: Tensor | None = None) -> Tensor: ...
@@ -1072,7 +1004,7 @@ class Ndcg(nn.Module):
     ) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def ndcg(score: Tensor, gain: Tensor, group: Tensor | None = None, *, seed: int = 0) -> Tensor:
+def ndcg(score: Tensor, gain: Tensor, group: Tensor | None = None) -> Tensor:
     """The loss as a function; ``Ndcg`` keeps the options and the step."""
 
 class Ohem(nn.Module):
@@ -1298,7 +1230,6 @@ class PixelAccuracy(nn.Module):
         ignore_index: int = 255,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -1309,9 +1240,7 @@ class PixelAccuracy(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def pixel_accuracy(
-    scores: Tensor, label: Tensor, *, ignore_index: int = 255, seed: int = 0
-) -> Tensor:
+def pixel_accuracy(scores: Tensor, label: Tensor, *, ignore_index: int = 255) -> Tensor:
     """The loss as a function; ``PixelAccuracy`` keeps the options and the step."""
 
 class Precision(nn.Module):
@@ -1334,7 +1263,6 @@ class Precision(nn.Module):
         threshold: float = 0.5,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor) -> Tensor: ...
@@ -1346,12 +1274,7 @@ class Precision(nn.Module):
     def set_epoch(self, epoch: int) -> None: ...
 
 def precision(
-    score: Tensor,
-    relevant: Tensor,
-    *,
-    activation: str = "none",
-    threshold: float = 0.5,
-    seed: int = 0,
+    score: Tensor, relevant: Tensor, *, activation: str = "none", threshold: float = 0.5
 ) -> Tensor:
     """The loss as a function; ``Precision`` keeps the options and the step."""
 
@@ -1417,12 +1340,7 @@ class QuadraticWeightedKappa(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
     def __call__(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -1432,7 +1350,7 @@ class QuadraticWeightedKappa(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def quadratic_weighted_kappa(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
+def quadratic_weighted_kappa(scores: Tensor, label: Tensor) -> Tensor:
     """The loss as a function; ``QuadraticWeightedKappa`` keeps the options and the step."""
 
 class RPrecision(nn.Module):
@@ -1502,7 +1420,6 @@ class Recall(nn.Module):
         threshold: float = 0.5,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor) -> Tensor: ...
@@ -1514,12 +1431,7 @@ class Recall(nn.Module):
     def set_epoch(self, epoch: int) -> None: ...
 
 def recall(
-    score: Tensor,
-    relevant: Tensor,
-    *,
-    activation: str = "none",
-    threshold: float = 0.5,
-    seed: int = 0,
+    score: Tensor, relevant: Tensor, *, activation: str = "none", threshold: float = 0.5
 ) -> Tensor:
     """The loss as a function; ``Recall`` keeps the options and the step."""
 
@@ -1586,12 +1498,7 @@ class ReciprocalRank(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor: ...
     def __call__(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor: ...
@@ -1607,9 +1514,7 @@ class ReciprocalRank(nn.Module):
     ) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def reciprocal_rank(
-    score: Tensor, relevant: Tensor, group: Tensor | None = None, *, seed: int = 0
-) -> Tensor:
+def reciprocal_rank(score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor:
     """The loss as a function; ``ReciprocalRank`` keeps the options and the step."""
 
 class Spearman(nn.Module):
@@ -1674,7 +1579,6 @@ class Specificity(nn.Module):
         threshold: float = 0.5,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor) -> Tensor: ...
@@ -1686,12 +1590,7 @@ class Specificity(nn.Module):
     def set_epoch(self, epoch: int) -> None: ...
 
 def specificity(
-    score: Tensor,
-    relevant: Tensor,
-    *,
-    activation: str = "none",
-    threshold: float = 0.5,
-    seed: int = 0,
+    score: Tensor, relevant: Tensor, *, activation: str = "none", threshold: float = 0.5
 ) -> Tensor:
     """The loss as a function; ``Specificity`` keeps the options and the step."""
 
@@ -1714,7 +1613,6 @@ class TopKAccuracy(nn.Module):
         k: int = 5,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -1725,7 +1623,7 @@ class TopKAccuracy(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def top_k_accuracy(scores: Tensor, label: Tensor, *, k: int = 5, seed: int = 0) -> Tensor:
+def top_k_accuracy(scores: Tensor, label: Tensor, *, k: int = 5) -> Tensor:
     """The loss as a function; ``TopKAccuracy`` keeps the options and the step."""
 
 class TprAtFpr(nn.Module):
@@ -1748,7 +1646,6 @@ class TprAtFpr(nn.Module):
         fpr: float = 0.01,
         temperature: float = 0.1,
         squash: str = "sigmoid",
-        seed: int = 0,
         validate: bool = True,
     ) -> None: ...
     def forward(self, score: Tensor, relevant: Tensor, group: Tensor | None = None) -> Tensor: ...
@@ -1766,12 +1663,7 @@ class TprAtFpr(nn.Module):
     def set_epoch(self, epoch: int) -> None: ...
 
 def tpr_at_fpr(
-    score: Tensor,
-    relevant: Tensor,
-    group: Tensor | None = None,
-    *,
-    fpr: float = 0.01,
-    seed: int = 0,
+    score: Tensor, relevant: Tensor, group: Tensor | None = None, *, fpr: float = 0.01
 ) -> Tensor:
     """The loss as a function; ``TprAtFpr`` keeps the options and the step."""
 
@@ -1789,12 +1681,7 @@ class WithinOne(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        temperature: float = 0.1,
-        squash: str = "sigmoid",
-        seed: int = 0,
-        validate: bool = True,
+        self, *, temperature: float = 0.1, squash: str = "sigmoid", validate: bool = True
     ) -> None: ...
     def forward(self, scores: Tensor, label: Tensor) -> Tensor: ...
     def __call__(self, scores: Tensor, label: Tensor) -> Tensor: ...
@@ -1804,5 +1691,5 @@ class WithinOne(nn.Module):
     def evaluate_binaries(self, binaries: Tensor, scores: Tensor, label: Tensor) -> Tensor: ...
     def set_epoch(self, epoch: int) -> None: ...
 
-def within_one(scores: Tensor, label: Tensor, *, seed: int = 0) -> Tensor:
+def within_one(scores: Tensor, label: Tensor) -> Tensor:
     """The loss as a function; ``WithinOne`` keeps the options and the step."""

@@ -131,7 +131,7 @@ REFUSED = {
     "an unknown name": (BINARY + "evaluate mean[i] [scor[i] > 0]", "unknown-name"),
     "an arity": (BINARY + "evaluate mean[i] [score[i, i] > 0]", "wrong-arity"),
     "a range's start": (BINARY + "evaluate mean[i, r in 0.5..3] [score[i] > r]", "no-range"),
-    "a term": (BINARY + "term a = mean[i] score[i]\nevaluate a", "not-supported"),
+    "a term": (BINARY + "term a = mean[i] score[i]\nevaluate [score[0] > 0]", "bad-term"),
     "a body that ends early": (
         BINARY + "evaluate [all[i | relevant[i]] score[i] > 0]",
         "wrong-kind",

@@ -244,7 +244,9 @@ def test_whole_numbers_stay_whole(batch):
 
 def test_several_schedules_at_once(batch):
     loss = lossc.loss(
-        "accuracy", schedule=[WARMUP, "linear(of=temperature, to=0.5, epochs=2, after=5)"]
+        "accuracy",
+        interpolation="idw",
+        schedule=[WARMUP, "linear(of=temperature, to=0.5, epochs=2, after=5)"],
     )
     loss.set_epoch(0)
     assert_close(loss(*batch), nn.functional.cross_entropy(*batch))
@@ -378,7 +380,7 @@ def test_on_the_command_line(tmp_path):
     ("name", "schedule"),
     [
         ("accuracy", [WARMUP, COOLING]),
-        ("accuracy", 'piecewise(of = good, values = "16, 8", milestones = 3)'),
+        ("precision_at_k", 'piecewise(of = good, values = "16, 8", milestones = 3)'),
         ("focal", "cosine(of = gamma, to = 0, epochs = 3)"),
         ("balanced_accuracy", ["warmup(first=accuracy, epochs=1)", COOLING]),
     ],

@@ -75,7 +75,7 @@ def test_a_spec_file_with_a_schedule(make_job, digits, tmp_path):
         "spec cooling\ninput scores: real[n, p]\ninput label: int[n] in p\n"
         "decode predicted[i] = argmax[j] scores[i, j]\n"
         "evaluate mean[i] [predicted[i] == label[i]] else 0\n"
-        "surrogate interpolation substitute\n"
+        "surrogate interpolation substitute\nsurrogate step sigmoid(temperature = 1)\n"
     )
     file.write_text(text + "schedule linear(of = temperature, from = 1, to = 0.25, epochs = 4)\n")
     _, run = trained(make_job, digits, f"{file}(lr=0.1)", 2, "cooling")

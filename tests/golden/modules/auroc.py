@@ -1614,8 +1614,10 @@ def limited_families(families: Any, scores: tuple[Tensor, ...], most: float) -> 
         scores: The live inputs, ``[..., items]``.
         most: The largest spread that is left as it is.
     """
+    readable = not torch.compiler.is_compiling() and scores[0].device.type == "cpu"
+    if readable and all(x.numel() == 0 or bool(x.detach().abs().amax() <= most) for x in scores):
+        return families  # numbers up to the limit do not spread by more
     factor = spread_factor(scores, most)
-    readable = not torch.compiler.is_compiling() and factor.device.type == "cpu"
     if readable and bool(factor == 1):
         return families  # as it is nearly always
     return tuple(limited_family(family, factor) for family in families)

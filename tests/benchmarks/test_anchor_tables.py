@@ -29,10 +29,9 @@ def test_every_loss_fits_its_task():
 def small(monkeypatch, tmp_path):
     monkeypatch.setattr(benchmark, "LOSSES", {"digits": ("cross_entropy", "anchor_bce(gamma=0.5)")})
     monkeypatch.setattr(benchmark, "RATES", (1e-4, 0.1, 1e6))
-    monkeypatch.setattr(benchmark, "SEEDS", (1, 2))
     short = replace(RECIPES["digits"], epochs=2)
     monkeypatch.setattr(benchmark, "recipe_of", lambda task: short)
-    return ["--out", str(tmp_path / "out")]
+    return ["--out", str(tmp_path / "out"), "--seeds", "2"]
 
 
 def test_the_best_rate_on_validation_is_trained_with_all_seeds(small, tmp_path, capsys):

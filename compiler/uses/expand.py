@@ -113,6 +113,9 @@ class _Expansion:
                 try:
                     self._check_limits(use, chain)
                     term = replace(term, called=self._found(use, user, chain))
+                    if sum(map(_embedded, [*terms, term])) > MOST_USES:
+                        message = f"over {MOST_USES} specs are called here, one in the other"
+                        errors.append(Diagnostic(use.span, "too-large", message))
                 except SpecError as error:
                     errors += error.diagnostics
             terms.append(term)
@@ -201,6 +204,11 @@ def called_texts(spec: sx.Spec, callers: Sequence[str] = ()) -> dict[str, str]:
             found[called_path(callers, name)] = to_dsl(term.called)
             found |= called_texts(term.called, [*callers, term.called.name.id])
     return found
+
+
+def _embedded(term: sx.Term) -> int:
+    """How many classes a term brings: that of the spec that it calls, and those in it."""
+    return 0 if term.called is None else 1 + sum(map(_embedded, term.called.terms))
 
 
 def _calls(term: sx.Term) -> sx.Call | None:

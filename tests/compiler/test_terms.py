@@ -297,6 +297,16 @@ combine whole - half
     assert_close(pickle.loads(pickle.dumps(loss))(a, t), torch.tensor(6.0))
 
 
+def test_calls_in_calls_end_somewhere(tmp_path):
+    """Each level calls the next one twice, which would be 2^10 classes."""
+    for level in range(10):
+        inner = f"level{level + 1}(x)" if level < 9 else "mean[i] x[i]^2"
+        text = f"spec level{level}\ninput x: real[n]\nterm a = {inner}\nterm b = {inner}\n"
+        (tmp_path / f"level{level}.lossc").write_text(f"{text}combine a + b\n")
+    with pytest.raises(SpecError, match=r"L003.*over 64 specs are called"):
+        lossc.loss("level0", folders=tmp_path)
+
+
 def test_what_ignores_a_label_passes_its_value_on():
     text = """spec s
 input scores: real[n, p, h, w]

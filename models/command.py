@@ -20,6 +20,7 @@ from lossc.models.recipes import find_recipe
 from lossc.models.run import Failure, Job, write_json
 from lossc.models.table import as_json as figures_of
 from lossc.models.table import print_rows, rows
+from lossc.models.terms_figure import save_terms
 
 OUT = Path("runs")
 SHORT = 20_000  # steps of all runs together, which take no longer than to start worker processes
@@ -108,6 +109,7 @@ def train_command(
         return 1
     table = rows(outcomes)
     curves = save_curves(recipe, table, folder / "curves.png")
+    terms = save_terms(table, folder / "terms.png")
     figures = figures_of(recipe, table, {"folder": folder, "curves": curves})
     write_json(folder / "table.json", figures)
     if as_json:
@@ -117,6 +119,8 @@ def train_command(
         print(f"figures, logs and checkpoints: {folder}")
         if curves:
             print(f"curves: {curves}")
+        if terms:
+            print(f"terms: {terms}")
     return int(any(isinstance(outcome, Failure) for outcome in outcomes))
 
 

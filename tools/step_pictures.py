@@ -1,4 +1,4 @@
-"""Writes ``docs/steps.svg``: every step relaxation and its slope, from the runtime's own functions."""
+"""Writes ``docs/steps.svg``: the step relaxations and their slopes, by the runtime's functions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The loss of the spec `pckh`, compiled by lossc 0.1.0.
 
-This file needs torch and nothing else. The spec (sha256 eb70dba94bed257c):
+This file needs torch and nothing else. The spec (sha256 b94cd534847cd1a0):
 
     spec pckh
     doc "PCKh: share of the visible joints that are found within alpha head segment lengths. Of
@@ -18,8 +18,8 @@ This file needs torch and nothing else. The spec (sha256 eb70dba94bed257c):
     evaluate mean[b, q | visible[b, q]] [distance(peak[b, q], joint[b, q]) <= alpha * head[b]] else
         0
 
-    surrogate step sigmoid(temperature = auto)
-    surrogate interpolation idw
+    surrogate step sigmoid(temperature = 1, max_spread = 4)
+    surrogate interpolation idw(flips = row)
 
     example heatmap = [[[[0.1, 0.9], [0.2, 0.3]], [[0.1, 0.2], [0.8, 0.3]]]],
         joint = [[[1, 0], [1, 0]]],
@@ -42,14 +42,14 @@ Its stages:
                   head[b]])] else 0
     form        row-count (rows: inside against outside; O(n k h w log(h w)))
     best        every comparison won (by sign propagation)
-    surrogate   sigmoid + idw (temperature=auto)
+    surrogate   sigmoid + idw (temperature=1.0, max_spread=4.0, flips=row)
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +76,7 @@ class Pckh(nn.Module):
         self,
         *,
         alpha: float = 0.5,
+        temperature: float = 1.0,
         squash: str = "none",
         good: int = 16,
         bad: int = 16,
@@ -89,6 +90,8 @@ class Pckh(nn.Module):
         super().__init__()
         check_number("alpha", alpha, 0.0, float("inf"), False, False)
         self.alpha = alpha
+        check_number("temperature", temperature, 0.0, float("inf"), False, False)
+        self.temperature = temperature
         check_choice("squash", squash, ("none", "sigmoid"))
         self.squash = squash
         check_number("good", good, 0, float("inf"), True, False, True)
@@ -133,18 +136,21 @@ class Pckh(nn.Module):
         head: Tensor,
     ) -> Tensor:
         """The interpolated metric by sorting the scores: of many pairs."""
-        temperature = auto_temperature((heatmap,), self.squash)
+        pairs = limited_families(pairs, (heatmap,), 4.0)
 
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, pairs, heatmap, joint, visible, head)
 
-        relaxed = RelaxedPairs(sigmoid_step, sigmoid_powers, temperature, self.squash)
+        relaxed = RelaxedPairs(sigmoid_step, sigmoid_powers, self.temperature, self.squash)
         return interpolate_pairs(
             pairs,
             metric,
             relaxed,
             self.seed,
             step,
+            pick=pick_pair_lines,
+            spread=pairs_of_lines,
+            sides=("left",),
             good=self.good,
             bad=self.bad,
             nearby=self.nearby,
@@ -157,7 +163,7 @@ class Pckh(nn.Module):
     ) -> Tensor:
         """The interpolated metric with all comparisons written out: of few."""
         families = self.families(heatmap, joint, visible, head)
-        temperature = auto_temperature((heatmap,), self.squash)
+        families = limited_families(families, (heatmap,), 4.0)
 
         def metric(rows: Tensor) -> Tensor:
             return self.metric_of_rows(rows, families, heatmap, joint, visible, head)
@@ -168,7 +174,9 @@ class Pckh(nn.Module):
             sigmoid_step,
             self.seed,
             step,
-            temperature=temperature,
+            pick=pick_lines,
+            lines=((4, 5),),
+            temperature=self.temperature,
             squash=self.squash,
             good=self.good,
             bad=self.bad,
@@ -754,68 +762,6 @@ def sigmoid_step(margin: Tensor, temperature: Tensor | float) -> tuple[Tensor, T
     return tail, (tail - tail * tail) * (1 / temperature)
 
 
-def auto_temperature(
-    scores: tuple[Tensor, ...], squash: str, limits: tuple[Family, ...] = ()
-) -> Tensor:
-    """A temperature that follows the comparisons: their spread, less where there are more of them.
-
-    Of scores that are compared with one another it is the standard deviation along the last axis,
-    averaged over the others, divided by the fourth root of that axis's length: of 16 scores one
-    half of the spread, of 10,000 a tenth. Scores may be near one another and far from what is fixed
-    (a threshold), so that of such comparisons it is at least what a share of ``n^(-1/4)`` of them
-    do not exceed. Then that share is within one temperature of a tie, as among scores. The largest
-    of all is taken. It is detached. Infinite and undefined scores are left out; equal ones, and no
-    ones, have the temperature 1.
-
-    Args:
-        scores: The live inputs, ``[..., items]``.
-        squash: ``sigmoid`` if they are bounded before they are compared, else ``none``.
-        limits: Families that compare scores with fixed numbers; ``scores`` do not speak for these.
-    """
-    found = []
-    for value in scores:
-        value = value.detach().sigmoid() if squash == "sigmoid" else value.detach()
-        found.append(mean_spread(value, known_numbers(value), False))
-    for family in limits:
-        apart = compared(family, squash).detach()
-        found.append(mean_spread(apart, known_numbers(apart) & family.stored, True))
-    widest = torch.stack(found).amax()
-    return torch.where(widest.isfinite() & (widest > 0), widest, 1)
-
-
-def known_numbers(value: Tensor) -> Tensor:
-    """Where a number is neither undefined, nor infinite, nor the largest one in place of that."""
-    return value.abs() < torch.finfo(value.dtype).max
-
-
-def mean_spread(value: Tensor, known: Tensor, nearest: bool) -> Tensor:
-    """The spread of each row over the fourth root of how many are known, averaged over rows.
-
-    Args:
-        value: ``[..., items]``.
-        known: Where a number counts, in the same shape.
-        nearest: Whether it is at least the distance from 0 that a share of ``n^(-1/4)`` of the
-            row's numbers do not exceed.
-    """
-    value = value.float() if value.dtype.itemsize < 4 else value
-    if value.numel() == 0:
-        return value.new_zeros(())
-    value, known = (x.reshape(-1, x.shape[-1] if x.ndim else 1) for x in (value, known))
-    value = torch.where(known, value, 0)
-    largest = value.abs().amax().clamp_min(torch.finfo(value.dtype).tiny)
-    value = value / largest  # no square overflows, and none vanishes
-    count = known.sum(-1).to(value.dtype)
-    size = count.clamp_min(1)
-    off = torch.where(known, value - (value.sum(-1) / size).unsqueeze(-1), 0)
-    spread = (off.square().sum(-1) / size).sqrt() / size**0.25
-    if nearest:
-        inner = (size**0.75).ceil().long().clamp_max(value.shape[-1]) - 1
-        ordered = torch.where(known, value.abs(), torch.inf).sort(-1).values
-        least = ordered.gather(-1, inner.unsqueeze(-1)).squeeze(-1)
-        spread = torch.maximum(spread, torch.where(count > 0, least, 0))
-    return spread.sum() / (count > 0).sum().clamp_min(1) * largest
-
-
 def scramble(number: Tensor) -> Tensor:
     """A 32-bit mixing function on int64 tensors that hold 32-bit values.
 
@@ -1022,6 +968,79 @@ def dense_row_counts(families: tuple[Family, ...], binaries: Tensor) -> Tensor:
         parts.append(row_counts(family, chunk.reshape((*chunk.shape[:-1], *family.stored.shape))))
         start += places
     return torch.cat(parts, -1)
+
+
+def pick_lines(
+    families: tuple[Family, ...], lines: tuple[tuple[int, ...], ...], may: Tensor, words: Tensor
+) -> Flips:
+    """All bits that may flip of one line each, of those lines that have any.
+
+    In a mirrored family, which stores each pair of items once, the line of an item is all pairs
+    that it is in.
+
+    Source: the rows and columns of the published pose code of UniLoss.
+
+    Args:
+        families: The comparisons.
+        lines: For each family the axes of ``stored`` along which its lines run; the others number
+            them.
+        may: ``[L]``, bool: which bits may flip.
+        words: ``[t]``, random.
+    """
+    parts, starts = [], []
+    place = 0
+    for family, axes in zip(families, lines, strict=True):
+        starts.append(place)
+        here = may[place : place + family.stored.numel()].reshape(family.stored.shape)
+        parts.append(lines_with_some(family, axes, here))
+        place += family.stored.numel()
+    picked = pick_among(words, torch.cat(parts))
+    at, inside = [], []
+    first = 0
+    for family, axes, start, part in zip(families, lines, starts, parts, strict=True):
+        local = picked - first
+        own = (local >= 0) & (local < part.shape[0])
+        local = torch.where(own, local, 0)
+        first += part.shape[0]
+        if not family.stored.numel():
+            continue
+        for run in runs_of_line(family, axes):
+            fixed = tuple(axis for axis in range(family.stored.ndim) if axis not in run)
+            bases, steps = offsets(family, fixed, words), offsets(family, run, words)
+            positions = start + bases[local].unsqueeze(-1) + steps
+            at.append(positions)
+            inside.append(own.unsqueeze(-1).expand_as(positions))
+    places = torch.cat(at, -1)
+    return Flips(places, may[places] & torch.cat(inside, -1))
+
+
+def runs_of_line(family: Family, axes: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The axes along which a line runs; two lists where it has a mirror image."""
+    last = family.stored.ndim - 1
+    return [(last,), (last - 1,)] if family.mirrored else [axes]
+
+
+def lines_with_some(family: Family, axes: tuple[int, ...], may: Tensor) -> Tensor:
+    """Which lines of a family have a bit that may flip: ``[*rows, *columns] -> [lines]``."""
+    found = []
+    for run in runs_of_line(family, axes):
+        some = may
+        for axis in sorted(run, reverse=True):
+            some = some.any(axis)
+        found.append(some.reshape(-1))
+    return found[0] if len(found) == 1 else found[0] | found[1]
+
+
+def offsets(family: Family, axes: tuple[int, ...], like: Tensor) -> Tensor:
+    """The flat positions of all places along some axes, the others at 0: int64, row-major."""
+    result = torch.zeros(1, dtype=torch.long, device=like.device)
+    for axis in axes:
+        stride = 1
+        for size in family.stored.shape[axis + 1 :]:
+            stride *= size
+        steps = torch.arange(family.stored.shape[axis], device=like.device) * stride
+        result = (result.unsqueeze(-1) + steps).reshape(-1)
+    return result
 
 
 def interpolate_between(
@@ -2277,6 +2296,67 @@ def many_pairs(families: tuple[PairFamily, ...], limit: int = 2**18) -> bool:
     return places > limit
 
 
+def spread_factor(scores: tuple[Tensor, ...], most: float) -> Tensor:
+    """By what the scores are to be divided, so that they spread by ``most`` at the most.
+
+    Their spread is the root mean square distance from the mean of the last axis, of what is finite;
+    of several inputs, the widest one's. It is detached.
+
+    Args:
+        scores: The live inputs, ``[..., items]``.
+        most: The largest spread that is left as it is, positive.
+
+    Returns:
+        A scalar, at least 1.
+    """
+    factors = []
+    for value in scores:
+        value = value.detach().float() if value.dtype.itemsize < 4 else value.detach()
+        known = value.isfinite()
+        value = torch.where(known, value, 0)
+        if value.numel() == 0:
+            continue
+        largest = value.abs().amax().clamp_min(torch.finfo(value.dtype).tiny)
+        value, last = value / largest, 0 if value.ndim == 0 else -1  # squares must not overflow
+        count = known.sum(last, keepdim=True).clamp_min(1)
+        off = torch.where(known, value - value.sum(last, keepdim=True) / count, 0)
+        spread = (off.square().sum() / known.sum().clamp_min(1)).sqrt() * largest
+        factors.append((spread / most).clamp_min(1))
+    if not factors:
+        return torch.ones((), device=scores[0].device)
+    return torch.stack([factor.to(factors[0].dtype) for factor in factors]).amax()
+
+
+def limited_families(families: Any, scores: tuple[Tensor, ...], most: float) -> Any:
+    """The families of scores that are divided by a common factor, if they spread too far.
+
+    The outcome of every comparison stays, thresholds being divided alike; a step of a fixed
+    temperature, or a squash, keeps a slope then, however large the scores are.
+
+    Args:
+        families: A tuple of ``Family`` and ``PairFamily``; what is returned has the same types.
+        scores: The live inputs, ``[..., items]``.
+        most: The largest spread that is left as it is.
+    """
+    readable = not torch.compiler.is_compiling() and scores[0].device.type == "cpu"
+    if readable and all(x.numel() == 0 or bool(x.detach().abs().amax() <= most) for x in scores):
+        return families  # numbers up to the limit do not spread by more
+    factor = spread_factor(scores, most)
+    if readable and bool(factor == 1):
+        return families  # as it is nearly always
+    return tuple(limited_family(family, factor) for family in families)
+
+
+def limited_family(family: Any, factor: Tensor) -> Any:
+    """A family with both sides divided; a side that is the other one stays so."""
+    sides = family.pairs if isinstance(family, PairFamily) else family
+    left = sides.left / factor.to(sides.left.dtype)
+    right = left if sides.right is sides.left else sides.right / factor.to(sides.right.dtype)
+    if isinstance(family, PairFamily):
+        return family._replace(pairs=family.pairs._replace(left=left, right=right))
+    return family._replace(left=left, right=right)
+
+
 def padded_powers(relaxed: RelaxedPairs, names: tuple[str, ...], like: Tensor) -> Tensor:
     """Coefficients of several functions of a step: ``[names, K]``.
 
@@ -2462,6 +2542,86 @@ def random_counts(stored: Tensor, seed: Tensor, step: Tensor, number: int) -> Te
     # other words than those of the flips, and others for every configuration
     words = random_words(seed ^ (0xBAD + number * 0x9E37), step, 3 * size)
     return fair_counts(words.reshape(size, 3), stored)
+
+
+def pick_pair_lines(
+    families: tuple[PairFamily, ...],
+    orders: tuple[PairOrder, ...],
+    sides: tuple[str, ...],
+    words: Tensor,
+    counts: Tensor,
+    lost: bool,
+) -> FlippedPairs:
+    """Items drawn evenly from those that have a pair, or one that is lost.
+
+    Args:
+        families: The comparisons.
+        orders: Of the families.
+        sides: Whose items number the lines of each family: the ``left`` or the ``right`` one's.
+        words: ``[t, 2]``, random.
+        counts: Of no meaning here: ``pick_pairs`` takes them.
+        lost: Whether only items with a lost pair are drawn.
+
+    Returns:
+        The items' positions on both sides; only that on the line's side means something.
+    """
+    masks = []
+    for order, side in zip(orders, sides, strict=True):
+        number = pairs_stored(order) if side == "left" else pairs_stored_against(order)
+        if lost and side == "left":
+            number = number - pairs_won(order)
+        elif lost:
+            number = number - pairs_won_against(order)
+        masks.append(number.reshape(-1) > 0)
+    picked = pick_among(words[:, 0], torch.cat(masks))
+    family, item = torch.zeros_like(picked), torch.zeros_like(picked)
+    start = 0
+    for place, mask in enumerate(masks):
+        own = (picked >= start) & (picked < start + mask.shape[0])
+        family = torch.where(own, place, family)
+        item = torch.where(own, picked - start, item)
+        start += mask.shape[0]
+    return FlippedPairs(family, item, item)
+
+
+def pairs_of_lines(
+    families: tuple[PairFamily, ...], sides: tuple[str, ...], lines: FlippedPairs, lost: Tensor
+) -> SpreadPairs:
+    """All pairs of some items: ``[t, m]``, m the most items that one meets.
+
+    Args:
+        families: The comparisons.
+        sides: Whose items number the lines of each family.
+        lines: From ``pick_pair_lines``.
+        lost: Scalar bool: whether only lost pairs flip.
+    """
+    others = [
+        (family.pairs.right if side == "left" else family.pairs.left).shape[-1]
+        for family, side in zip(families, sides, strict=True)
+    ]
+    place = torch.arange(max(others), device=lines.left.device)
+    shape = (lines.left.shape[0], place.shape[0])
+    left = torch.zeros(shape, dtype=torch.long, device=place.device)
+    right, flips = torch.zeros_like(left), torch.zeros_like(left, dtype=torch.bool)
+    for number, (family, side, size) in enumerate(zip(families, sides, others, strict=True)):
+        pairs = family.pairs
+        if not pairs.left.numel() or not pairs.right.numel():
+            continue
+        own = (lines.family == number).unsqueeze(-1)
+        item = torch.where(own, lines.left.unsqueeze(-1), 0)
+        ours = pairs.left.shape[-1] if side == "left" else pairs.right.shape[-1]
+        other = item // ours * size + place.clamp_max(size - 1)
+        i, j = (item, other) if side == "left" else (other, item)
+        stored = own & (place < size)
+        stored = stored & pairs.left_kept.reshape(-1)[i] & pairs.right_kept.reshape(-1)[j]
+        if pairs.left_group is not None and pairs.right_group is not None:
+            same_group = pairs.left_group.reshape(-1)[i] == pairs.right_group.reshape(-1)[j]
+            stored = stored & same_group
+        if pairs.same:
+            stored = stored & (item % ours != place)
+        left, right = torch.where(own, i, left), torch.where(own, j, right)
+        flips = flips | (stored & ~(lost & pairs_won_at(pairs, i, j)))
+    return SpreadPairs(lines.family, left, right, flips)
 
 
 class PairFlips(NamedTuple):

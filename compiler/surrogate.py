@@ -127,6 +127,7 @@ def plan_surrogate(
     for surrogate in spec.surrogates:
         said[surrogate.slot.id] = surrogate.option
         apply_option(surrogate.slot.id, surrogate.option, names, given_values, errors)
+    own, given_values = given_values, {}
     for slot, given in (
         ("step", step),
         ("interpolation", interpolation),
@@ -138,6 +139,7 @@ def plan_surrogate(
         if given is not None:
             said[slot] = option_of(slot, given)
             apply_option(slot, said[slot], names, given_values, errors)
+    given_values = {**_without_rivals(own, given_values), **given_values}
     follows = given_values.get("temperature") == "auto"
     values = {**usual_options(names["step"], names["interpolation"], follows), **given_values}
     if not errors:
@@ -147,6 +149,18 @@ def plan_surrogate(
     return SurrogatePlan(
         names["step"], names["interpolation"], values, seed, named="interpolation" in said
     )
+
+
+def _without_rivals(
+    own: Mapping[str, int | float | str], called: Mapping[str, int | float | str]
+) -> dict[str, int | float | str]:
+    """What a spec says, but for what a caller's choice leaves no place for."""
+    kept = dict(own)
+    if called.get("temperature") == "auto":
+        kept.pop("max_spread", None)
+    if called.get("max_spread", "none") != "none" and kept.get("temperature") == "auto":
+        kept.pop("temperature")
+    return kept
 
 
 def decodes(spec: sx.Spec) -> bool:

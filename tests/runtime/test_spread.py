@@ -97,3 +97,19 @@ def test_a_limit_is_a_positive_number():
     for wrong in ("0", "-1", "wide"):
         with pytest.raises(lossc.SpecError, match="max_spread"):
             lossc.loss("auroc", step=f"sigmoid(max_spread={wrong})")
+
+
+@pytest.mark.parametrize(
+    ("own", "called", "found"),
+    [
+        ("max_spread = 4", "temperature=auto", ("auto", "none")),
+        ("temperature = auto", "max_spread=3", (0.1, 3.0)),
+        ("temperature = auto", "temperature=0.5", (0.5, 4.0)),
+        ("temperature = 2", "max_spread=3", (2.0, 3.0)),
+    ],
+)
+def test_a_callers_choice_takes_the_place_of_the_specs(own, called, found):
+    text = "spec t\ninput score: real[n]\nevaluate mean[i] [score[i] > 0.5] else 0\n"
+    compiled = lossc.compile(text + f"surrogate step sigmoid({own})\n", step=f"sigmoid({called})")
+    options = compiled.surrogate.options
+    assert (options["temperature"], options["max_spread"]) == found

@@ -1,4 +1,4 @@
-"""The loss's share of a training step of ResNet-20: accuracy under its default surrogate, against cross entropy.
+"""The share of a loss in a training step of ResNet-20: default accuracy against cross entropy.
 
 Random images of 32 x 32, 10 classes, forward, backward and an SGD step; `--device cuda` for a GPU.
 """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lossc.compiler.front.building import Env, Value
+from lossc.compiler.front.distances import ADAPTIVE, PAIRS, Pairs
 from lossc.compiler.front.functions import FUNCTIONS, OPERATIONS
-from lossc.compiler.front.pairs import ADAPTIVE, PAIRS, Pairs
 from lossc.compiler.front.properties import may_be_undefined as may_be_undefined
 from lossc.compiler.front.properties import may_fail
 from lossc.compiler.front.scope import Slot, free_names

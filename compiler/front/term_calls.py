@@ -222,7 +222,7 @@ class TermCalls(Building):
 
 
 if TYPE_CHECKING:
-    from lossc.compiler.front.pairs import Array as _Whole
+    from lossc.compiler.front.whole_arrays import Array as _Whole
 
 
 def within(inner: sx.Range, outer: sx.Range) -> bool:

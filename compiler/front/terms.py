@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING
 
 from lossc.compiler.front.building import Building
+from lossc.compiler.front.distances import ADAPTIVE, PAIRS
 from lossc.compiler.front.functions import FUNCTIONS, WHOLE_ARRAYS
-from lossc.compiler.front.pairs import ADAPTIVE, PAIRS, Pair
 from lossc.compiler.front.scope import free_names
 from lossc.compiler.front.term_calls import TermCall, TermCalls
 from lossc.compiler.front.weightings import Weighting, known_weightings, read_weighting
+from lossc.compiler.front.whole_arrays import Pair
 from lossc.compiler.ir.node import Node
 from lossc.compiler.passes.comparisons import has_gradient
 from lossc.grammar import syntax as sx

@@ -10,8 +10,8 @@ from torch.nn import functional
 from torch.testing import assert_close
 
 import lossc
+from lossc.compiler.front.distances import ADAPTIVE, PAIRS
 from lossc.compiler.front.functions import WHOLE_ARRAYS
-from lossc.compiler.front.pairs import ADAPTIVE, PAIRS
 
 RANKS = {"[n, d]": (3, 4), "[n, k, h, w]": (2, 3, 4, 5), "[n, k, d, h, w]": (2, 2, 3, 2, 3)}
 

@@ -16,8 +16,8 @@ import torch
 from lossc.compiler.choices import COMPILE_TIME, INTERPOLATIONS, OPTIONS, STEPS
 from lossc.compiler.compile import compile_spec
 from lossc.compiler.discrete import DISCRETE_OPS
+from lossc.compiler.front.distances import PAIRS
 from lossc.compiler.front.functions import FUNCTIONS, OPERATIONS
-from lossc.compiler.front.pairs import PAIRS
 from lossc.grammar import syntax as sx
 from lossc.grammar.document import read_yaml
 from lossc.grammar.errors import SpecError

@@ -38,8 +38,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Pose": ("pck", "pckh"),
     "Differentiable": (
         *("cross_entropy", "bce", "focal", "ohem", "anchor_bce", "anchor_bce_static"),
-        *("anchor_bce_weighted", "anchor_bce_soft", "anchor_pose", "heatmap_mse", "ohkm"),
-        *("euclidean", "manual", "adaptive_h1", "adaptive_i1"),
+        *("anchor_bce_weighted", "anchor_bce_soft", "anchor_pose", "focal_pose"),
+        *("heatmap_mse", "ohkm", "euclidean", "manual", "manual_i1", "adaptive_h1", "adaptive_i1"),
     ),
 }
 HEAD = """# Gallery

@@ -676,6 +676,30 @@ class Focal(nn.Module):
 def focal(scores: Tensor, label: Tensor, *, gamma: float = 2.0) -> Tensor:
     """The loss as a function; ``Focal`` keeps the options and the step."""
 
+class FocalPose(nn.Module):
+    """The loss of the spec ``focal_pose``.
+
+    Focal loss of heatmaps: focal loss of each pixel's sigmoid against a soft target.
+    Averaged over the pixels of visible joints, in nats; 0 if there are none.
+
+    Inputs:
+        heatmap: ``real[n, k, h, w]``.
+        target: ``target real[n, k, h, w] in [0, 1]``.
+        visible: ``bool[n, k] = 1``.
+    """
+
+    def __init__(self, *, gamma: float = 2.0, validate: bool = True) -> None: ...
+    def forward(self, heatmap: Tensor, target: Tensor, visible: Tensor | None = None) -> Tensor: ...
+    def __call__(
+        self, heatmap: Tensor, target: Tensor, visible: Tensor | None = None
+    ) -> Tensor: ...
+    def set_epoch(self, epoch: int) -> None: ...
+
+def focal_pose(
+    heatmap: Tensor, target: Tensor, visible: Tensor | None = None, *, gamma: float = 2.0
+) -> Tensor:
+    """The loss as a function; ``FocalPose`` keeps the options and the step."""
+
 class HeatmapMse(nn.Module):
     """The loss of the spec ``heatmap_mse``.
 
@@ -915,6 +939,77 @@ def manual(
     weight_3d: float = 0.3,
 ) -> Tensor:
     """The loss as a function; ``Manual`` keeps the options and the step."""
+
+class ManualI1(nn.Module):
+    """The loss of the spec ``manual_i1``.
+
+    Euclidean losses of 2D and 3D heatmaps and of the 3D map's integrals with weights chosen
+    by hand. 0 on an empty batch.
+
+    Inputs:
+        heatmap_2d: ``real[n, k, h, w]``.
+        target_2d: ``target real[n, k, h, w]``.
+        heatmap_3d: ``real[n, k, d, h, w]``.
+        target_3d: ``target real[n, k, d, h, w]``.
+        joint: ``target real[n, k, 2]``.
+        depth: ``target real[n, k]``.
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: float = 30.0,
+        weight_2d: float = 1.0,
+        weight_3d: float = 0.1,
+        weight_joint: float = 1.0,
+        weight_depth: float = 1.0,
+        validate: bool = True,
+    ) -> None: ...
+    def forward(
+        self,
+        heatmap_2d: Tensor,
+        target_2d: Tensor,
+        heatmap_3d: Tensor,
+        target_3d: Tensor,
+        joint: Tensor,
+        depth: Tensor,
+    ) -> Tensor: ...
+    def __call__(
+        self,
+        heatmap_2d: Tensor,
+        target_2d: Tensor,
+        heatmap_3d: Tensor,
+        target_3d: Tensor,
+        joint: Tensor,
+        depth: Tensor,
+    ) -> Tensor: ...
+    def set_epoch(self, epoch: int) -> None: ...
+    def terms(
+        self,
+        heatmap_2d: Tensor,
+        target_2d: Tensor,
+        heatmap_3d: Tensor,
+        target_3d: Tensor,
+        joint: Tensor,
+        depth: Tensor,
+    ) -> dict[str, Tensor]: ...
+    def figures(self) -> dict[str, float]: ...
+
+def manual_i1(
+    heatmap_2d: Tensor,
+    target_2d: Tensor,
+    heatmap_3d: Tensor,
+    target_3d: Tensor,
+    joint: Tensor,
+    depth: Tensor,
+    *,
+    scale: float = 30.0,
+    weight_2d: float = 1.0,
+    weight_3d: float = 0.1,
+    weight_joint: float = 1.0,
+    weight_depth: float = 1.0,
+) -> Tensor:
+    """The loss as a function; ``ManualI1`` keeps the options and the step."""
 
 class MatthewsCorrcoef(nn.Module):
     """The loss of the spec ``matthews_corrcoef``.

@@ -58,6 +58,10 @@ def written_out(name, values):
     volume = values["heatmap_3d"], values["target_3d"]
     if name == "manual":
         return euclidean(*plane) + 0.3 * euclidean(*volume)
+    if name == "manual_i1":
+        second, depth, _ = coordinates(values)
+        maps = euclidean(*plane) + 0.1 * euclidean(*volume)
+        return maps + euclidean(second, values["joint"]) + euclidean(depth, values["depth"])
     pairs = [plane, volume]
     if name == "adaptive_i1":
         second, depth, first = coordinates(values)
@@ -65,7 +69,7 @@ def written_out(name, values):
     return sum(pair_loss(*pair) for pair in pairs)
 
 
-@pytest.mark.parametrize("name", ["manual", "adaptive_h1", "adaptive_i1"])
+@pytest.mark.parametrize("name", ["manual", "manual_i1", "adaptive_h1", "adaptive_i1"])
 @pytest.mark.parametrize("seed", range(4))
 def test_value_and_gradient_are_those_of_plain_torch(name, seed):
     one, values = compile_spec(name), maps(seed)

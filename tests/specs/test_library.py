@@ -27,6 +27,7 @@ FAMILIES = {
     "differentiable": [
         "cross_entropy", "bce", "focal", "anchor_bce", "anchor_pose", "heatmap_mse", "ohem",
         "anchor_bce_static", "anchor_bce_weighted", "anchor_bce_soft", "ohkm", "euclidean",
+        "focal_pose",
     ],
 }  # fmt: skip
 INPUTS = {

@@ -55,6 +55,24 @@ def test_focal_is_its_papers(gamma):
         assert_same("focal", want, scores.requires_grad_(), label, gamma=gamma)
 
 
+@pytest.mark.parametrize("gamma", [0, 0.5, 2])
+def test_focal_loss_of_hard_maps_is_that_of_the_right_probability(gamma):
+    """Lin et al., eq. 4: -(1 - p_t)^gamma log p_t, of every pixel."""
+    heatmap, hit = torch.randn(2, 3, 4, 5).double(), torch.rand(2, 3, 4, 5) > 0.7
+
+    def want(heatmap):
+        right = torch.where(hit, heatmap, -heatmap).sigmoid()
+        return (-((1 - right) ** gamma) * right.log()).mean()
+
+    assert_same("focal_pose", want, heatmap.requires_grad_(), hit.double(), gamma=gamma)
+
+
+def test_focal_loss_of_soft_maps_without_gamma_is_torchs_cross_entropy():
+    heatmap, target = torch.randn(2, 3, 4, 5).double(), torch.rand(2, 3, 4, 5).double()
+    want = functools.partial(F.binary_cross_entropy_with_logits, target=target)
+    assert_same("focal_pose", want, heatmap.requires_grad_(), target, gamma=0)
+
+
 def test_heatmap_mse_is_torchs():
     generator = torch.Generator().manual_seed(7)
     for n in (1, 2, 5):
@@ -104,7 +122,7 @@ def test_of_tied_examples_ohem_keeps_the_first():
 def shapes(name):
     """Inputs of each loss without any item, and with extreme scores."""
     labels = torch.tensor([0, 1, 2])
-    if name in ("heatmap_mse", "anchor_pose"):
+    if name in ("heatmap_mse", "anchor_pose", "focal_pose"):
         heatmap, target = torch.randn(3, 1, 2, 3), torch.zeros(3, 1, 2, 3)
         target[:, :, 0, 1] = 1
         return heatmap, target
@@ -116,7 +134,7 @@ def shapes(name):
 
 
 CLASSES = ["cross_entropy", "focal", "anchor_bce", "ohem"]
-LOSSES = [*CLASSES, "bce", "anchor_pose", "heatmap_mse", "euclidean"]
+LOSSES = [*CLASSES, "bce", "anchor_pose", "focal_pose", "heatmap_mse", "euclidean"]
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -28,6 +28,15 @@ def crop_and_flip(batch: Split, generator: torch.Generator) -> Split:
     return Split(moved(images, *drawn), batch.targets)
 
 
+def crop(batch: Split, generator: torch.Generator) -> Split:
+    """As :func:`crop_and_flip`, and none mirrored: for images that have a right way round."""
+    images = batch.features
+    down, right = torch.randint(2 * PADDING + 1, (2, len(images)), generator=generator)
+    as_is = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+    drawn = (part.to(images.device) for part in (down, right))
+    return Split(moved(images, *drawn, as_is), batch.targets)
+
+
 def moved(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor) -> Tensor:
     """The windows of images that are padded by 4 pixels of 0 on each side.
 

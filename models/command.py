@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lossc.grammar.errors import InternalError, LosscError
+from lossc.models.data.downloads import DATA_VARIABLE
 from lossc.models.display import Display
-from lossc.models.errors import TaskError
+from lossc.models.errors import MissingData, TaskError
 from lossc.models.figure import save_curves
 from lossc.models.losses import LossChoice, resolve
 from lossc.models.own_metrics import with_constants, with_own_metrics
@@ -77,7 +79,7 @@ def train_command(
         The exit code: 1 where anything failed; what is printed then says what.
     """
     try:
-        recipe = with_constants(_recipe(task, epochs, batch_size, quick), inputs)
+        recipe = with_constants(_recipe(task, epochs, batch_size, quick, data), inputs)
         defaults = {"step": step, "interpolation": interpolation, "squash": squash}
         choices = _choices(losses or recipe.losses, recipe, defaults, folders)
         recipe = with_own_metrics(recipe, choices)
@@ -124,13 +126,43 @@ def train_command(
     return int(any(isinstance(outcome, Failure) for outcome in outcomes))
 
 
-def _recipe(task: str, epochs: int | None, batch_size: int | None, quick: bool) -> Recipe:
+def _recipe(
+    task: str, epochs: int | None, batch_size: int | None, quick: bool, data: Path | None
+) -> Recipe:
     recipe = find_recipe(task)
     if quick:
-        recipe = recipe.shortened()
+        recipe = recipe.shortened(embedded=not has_data(recipe, data))
+    if recipe.embedded:
+        print(
+            f"{recipe.name}: no folder with its data is named (--data DIR): {recipe.embedded}",
+            file=sys.stderr,
+        )
     return replace(
         recipe, epochs=epochs or recipe.epochs, batch_size=batch_size or recipe.batch_size
     )
+
+
+def has_data(recipe: Recipe, data: Path | None) -> bool:
+    """Whether the user has named a folder for a task, by argument or for all tasks.
+
+    Args:
+        recipe: The task.
+        data: The folder that was given. The one in ``LOSSC_DATA`` is for all tasks: it counts if
+            it has data of this one.
+
+    Raises:
+        DataError: The folder in ``LOSSC_DATA`` has the task's data, damaged.
+    """
+    common = os.environ.get(DATA_VARIABLE)
+    if data is not None and data != Path(common or ""):
+        return True
+    if not common:
+        return False
+    try:
+        recipe.data(Path(common))
+    except MissingData:
+        return False
+    return True
 
 
 def _workers(examples: int, jobs: Sequence[Job]) -> int:

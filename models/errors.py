@@ -13,5 +13,9 @@ class DataError(LosscError):
     """A data file is missing, damaged, or not what its name says."""
 
 
+class MissingData(DataError):
+    """A folder has nothing of what a task reads."""
+
+
 class TrainingError(LosscError):
     """A run cannot go on: its loss is not finite, has no gradient, or refuses the batch."""

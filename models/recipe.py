@@ -86,6 +86,37 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Embedded:
+    """Data that needs no files, in the place of a task's own, and what suits it.
+
+    Args:
+        title: What it is, in a few words.
+        data: Makes it; the folder is not used.
+        epochs: Passes over its training split.
+        examples: Train on the first so many only. ``None``: on all.
+        network: ``None``: that of the short variant, and so for the others.
+        schedule: Of the learning rate.
+        optimiser: The update rule.
+        learning_rates: By ``LossChoice.rule``, beside those of the short variant.
+        batch_size: Examples of one step.
+        augment: Changes every training batch.
+        threads: CPU threads of one run.
+    """
+
+    title: str
+    data: Callable[[Path | None], Splits]
+    epochs: int
+    examples: int | None = None
+    network: Callable[[], nn.Module] | None = None
+    schedule: Schedule | None = None
+    optimiser: Optimiser | None = None
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
+    batch_size: int | None = None
+    augment: Augment | None = None
+    threads: int | None = 1
+
+
+@dataclass(frozen=True)
 class Quick:
     """The short variant of a task.
 
@@ -95,6 +126,8 @@ class Quick:
         network: A smaller one. ``None``: the task's.
         schedule: One that fits the fewer epochs. ``None``: the task's.
         learning_rates: Those that other epochs or another network need, by ``LossChoice.rule``.
+        embedded: Trained on where the user names no folder that has the task's data. ``None``: the
+            task's data needs no files, or has such a thing itself.
     """
 
     epochs: int
@@ -102,6 +135,7 @@ class Quick:
     network: Callable[[], nn.Module] | None = None
     schedule: Schedule | None = None
     learning_rates: Mapping[str, float] = field(default_factory=dict)
+    embedded: Embedded | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +173,7 @@ class Recipe:
         headline_smaller: The smaller the headline the better: it is an error.
         augment: Changes every training batch, on its device. ``None``: examples are as they are.
         watched: Figures that are logged after each epoch, like the metrics, and are in no table.
+        embedded: What the data is, where it stands in for the task's own; else empty.
     """
 
     name: str
@@ -167,9 +202,34 @@ class Recipe:
     headline_smaller: bool = False
     augment: Augment | None = None
     watched: Mapping[str, Measure] = field(default_factory=dict)
+    embedded: str = ""
 
-    def shortened(self) -> Recipe:
-        """The quick variant."""
+    def shortened(self, embedded: bool = False) -> Recipe:
+        """The quick variant.
+
+        Args:
+            embedded: On data that needs no files, where the task does not have that anyway.
+        """
+        short = self._shortened()
+        other = self.quick.embedded
+        if not embedded or other is None:
+            return short
+        return replace(
+            short,
+            embedded=other.title,
+            data=other.data,
+            epochs=other.epochs,
+            examples=other.examples,
+            network=other.network or short.network,
+            schedule=other.schedule or short.schedule,
+            optimiser=other.optimiser or short.optimiser,
+            learning_rates={**short.learning_rates, **other.learning_rates},
+            batch_size=other.batch_size or short.batch_size,
+            augment=other.augment or short.augment,
+            threads=other.threads,
+        )
+
+    def _shortened(self) -> Recipe:
         return replace(
             self,
             epochs=self.quick.epochs,

@@ -47,6 +47,7 @@ class Job:
         recipe, choice = self.recipe, self.choice
         return {
             "task": recipe.name,
+            "embedded": recipe.embedded,
             "loss": choice.text,
             "choices": dict(choice.choices),
             "params": dict(choice.params),

@@ -127,6 +127,7 @@ def as_json(
     """The same figures for programs, every run's own included; what is missing is ``None``."""
     return {
         "task": recipe.name,
+        "embedded": recipe.embedded or None,
         "headline": recipe.headline,
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lossc.models.data.downloads import DATA_VARIABLE, cache_folder, data_folder, download
-from lossc.models.errors import DataError
+from lossc.models.errors import DataError, MissingData
 
 URL_VARIABLE = "LOSSC_CIFAR_URL"
 URL = "https://www.cs.toronto.edu/~kriz/"
@@ -118,7 +118,7 @@ def find_cifar(source: Distribution, directory: Path | None) -> Path:
     found = next((path for path in archives if path.is_file()), None)
     if found is None:
         searched = ", ".join(str(folder) for folder in folders)
-        raise DataError(
+        raise MissingData(
             f"{source.title}: not found\n  searched: {searched}, and {directory} for an archive\n"
             f"  hint: put {source.archive} into {directory}, or its files {', '.join(source.files)}"
         )

@@ -73,10 +73,11 @@ def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np
 
 
 def _zero(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:
-    return Split(_standardised(images), {"relevant": torch.from_numpy(labels == 0)})
+    return Split(standardised(images), {"relevant": torch.from_numpy(labels == 0)})
 
 
-def _standardised(images: NDArray[np.uint8]) -> Tensor:
+def standardised(images: NDArray[np.uint8]) -> Tensor:
+    """Bytes as the network takes them: ``uint8[n, 28, 28] -> float32[n, 784]``."""
     # a table of the 256 values: no second array of the whole set in between
     table = ((np.arange(256) / 255 - MEAN) / DEVIATION).astype(np.float32)
     return torch.from_numpy(table[images.reshape(len(images), -1)])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lossc.models.data.downloads import DATA_VARIABLE as DATA_VARIABLE
 from lossc.models.data.downloads import cache_folder, data_folder, download
-from lossc.models.errors import DataError
+from lossc.models.errors import DataError, MissingData
 
 TRAIN = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 TEST = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
@@ -43,7 +43,8 @@ def find_mnist(directory: Path | None = None) -> dict[str, Path]:
     missing = [name for name in MD5 if name not in found]
     if missing:
         searched = ", ".join(str(folder) for folder in folders)
-        raise DataError(
+        kind = DataError if found else MissingData
+        raise kind(
             f"MNIST: not found: {', '.join(missing)}\n  searched: {searched}\n"
             f"  hint: put the four files {', '.join(MD5)} into {directory}"
         )

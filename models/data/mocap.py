@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lossc.models.data.mocap_motion import ForwardKinematics
 from lossc.models.data.mocap_skeleton import read_asf
-from lossc.models.errors import DataError
+from lossc.models.errors import DataError, MissingData
 
 #: Human3.6M's 17 joints, in its usual order.
 JOINTS = (
@@ -69,7 +69,7 @@ def read_recordings(directory: Path) -> list[Recording]:
         if skeletons := sorted(path for path in folder.glob("*/*.asf") if _named(path)):
             return [one for skeleton in skeletons for one in read_person(skeleton)]
     searched = ", ".join(str(path) for path in (prepared, *(f / "SS" / "SS.asf" for f in folders)))
-    raise DataError(
+    raise MissingData(
         f"motion capture: nothing found\n  searched: {searched}\n"
         f"  hint: put {PREPARED}, or the folders SS with SS.asf and SS_TT.amc of CMU's motion "
         f"capture database (http://mocap.cs.cmu.edu), into {directory}; without --data and "

@@ -14,7 +14,7 @@ from lossc.models.data.pose_json import ANNOTATIONS, find_pose_json, pose_json
 from lossc.models.data.pose_people import People, splits
 from lossc.models.data.rendered_figures import rendered_figures
 from lossc.models.data.split import Splits
-from lossc.models.errors import DataError
+from lossc.models.errors import DataError, MissingData
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PoseData:
                 return rendered_figures()
             directory = common
         if directory is None:
-            raise DataError(f"the task needs photographs of people: name their folder\n{HINT}")
+            raise MissingData(f"the task needs photographs of people: name their folder\n{HINT}")
         return _loaded(directory.absolute(), self.side, self.margin)
 
 
@@ -82,5 +82,5 @@ def _loaded(directory: Path, side: int, margin: float) -> Splits:
         raise DataError(f"{directory}: there is no such folder\n{HINT}")
     people = find(directory)
     if people is None:
-        raise DataError(f"{directory}: no pose data\n{HINT}")
+        raise MissingData(f"{directory}: no pose data\n{HINT}")
     return splits(people, side, margin)

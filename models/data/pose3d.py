@@ -15,7 +15,7 @@ from lossc.models.data.figure_pictures import pictures
 from lossc.models.data.kinematic_figure import figure
 from lossc.models.data.mocap import Recording, data_folder, read_recordings
 from lossc.models.data.split import Split, Splits
-from lossc.models.errors import DataError
+from lossc.models.errors import DataError, MissingData
 
 SIDE = 64  # pixels of a picture
 MARGIN = 0.1  # around the figure, as a share of its own square
@@ -39,8 +39,8 @@ def pose3d(directory: Path | None = None) -> Splits:
 
     Args:
         directory: With motion capture (:func:`~lossc.models.data.mocap.read_recordings`).
-            ``None``: the folder in ``LOSSC_DATA``, and without one a kinematic figure, which needs
-            no data.
+            ``None``, or the folder in ``LOSSC_DATA``, which is for all tasks: that one, where it
+            has motion capture, else a kinematic figure, which needs no data.
 
     Returns:
         Features ``uint8[n, 3, 64, 64]``, and the targets ``joint``: ``[n, 17, 2]``, shares of the
@@ -52,7 +52,12 @@ def pose3d(directory: Path | None = None) -> Splits:
         DataError: The folder has no motion capture, a damaged one, or that of one person only.
     """
     folder = data_folder(directory)
-    recordings = figures() if folder is None else read_recordings(folder)
+    try:
+        recordings = figures() if folder is None else read_recordings(folder)
+    except MissingData:
+        if folder != data_folder(None):
+            raise
+        recordings = figures()
     people = sorted({recording.person for recording in recordings})
     if len(people) < 2:
         raise DataError(

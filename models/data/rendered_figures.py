@@ -46,7 +46,6 @@ class Capsules:
     depth: Tensor
 
 
-@lru_cache(maxsize=1)
 def rendered_figures(directory: Path | None = None) -> Splits:
     """1,600 images to train on, 200 for validation and 400 to test on; always the same ones.
 
@@ -56,6 +55,11 @@ def rendered_figures(directory: Path | None = None) -> Splits:
     Returns:
         See :func:`figures`.
     """
+    return _rendered()
+
+
+@lru_cache(maxsize=1)
+def _rendered() -> Splits:
     return Splits(*(figures(count, SEED + part) for part, count in enumerate(SIZES)))
 
 

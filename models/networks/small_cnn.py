@@ -34,7 +34,7 @@ class Standardise(nn.Module):
         return (image - self.mean) * self.scale
 
 
-def small_cnn(classes: int = 10, width: int = 16) -> nn.Sequential:
+def small_cnn(classes: int = 10, width: int = 16, cells: int = 1) -> nn.Sequential:
     """Three 3 x 3 convolutions with norm, each at half the size of the one before.
 
     ``[n, 3, 32, 32] -> [n, classes]``, raw scores; a network of our own.
@@ -42,6 +42,7 @@ def small_cnn(classes: int = 10, width: int = 16) -> nn.Sequential:
     Args:
         classes: Of the output.
         width: Channels of the first convolution; the others have two and four times as many.
+        cells: Along each side, averaged apart; with one, where things are is lost.
     """
     layers: list[nn.Module] = []
     channels = 3
@@ -53,5 +54,8 @@ def small_cnn(classes: int = 10, width: int = 16) -> nn.Sequential:
         ]
         channels = outputs
     return nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
+        *layers,
+        nn.AdaptiveAvgPool2d(cells),
+        nn.Flatten(),
+        nn.Linear(channels * cells**2, classes),
     )

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from lossc.models.augment import crop_and_flip
+from lossc.models.augment import crop, crop_and_flip
 from lossc.models.data.cifar import CifarData, Which
 from lossc.models.data.cifar_files import Distribution
+from lossc.models.data.digit_pictures import DigitPictures
 from lossc.models.metrics import accuracy, hard_samples, top_5
 from lossc.models.networks.resnet import Shortcut, resnet
 from lossc.models.networks.small_cnn import Standardise, small_cnn
-from lossc.models.recipe import Optimiser, Quick, Recipe, Schedule
+from lossc.models.recipe import Embedded, Optimiser, Quick, Recipe, Schedule
 
 #: Of each channel over the training images; the deviations are means of those of single images.
 #: UniLoss's public code has the same for both sets.
@@ -50,9 +51,12 @@ class SmallNetwork:
     """Makes the network of the quick variants: ``uint8[n, 3, 32, 32] -> [n, classes]``."""
 
     classes: int
+    cells: int = 1
 
     def __call__(self) -> nn.Module:
-        return nn.Sequential(Standardise(MEAN, DEVIATION), small_cnn(self.classes))
+        return nn.Sequential(
+            Standardise(MEAN, DEVIATION), small_cnn(self.classes, cells=self.cells)
+        )
 
 
 def inputs(output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -74,6 +78,8 @@ def cifar_recipe(
     surrogates: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Recipe:
     """A task of images of 32 x 32: what differs between them are the arguments."""
+    classes = distribution.classes
+    places = 1 if classes == 10 else 2
     return Recipe(
         name=name,
         doc=doc,
@@ -95,8 +101,16 @@ def cifar_recipe(
         quick=Quick(
             epochs=20,
             examples=5000,
-            network=SmallNetwork(distribution.classes),
+            network=SmallNetwork(classes),
             schedule=Schedule(milestones=(14, 18), factor=0.1),
             learning_rates=QUICK_RATES,
+            embedded=Embedded(
+                title=f"pictures of scikit-learn's digits, {classes} classes",
+                data=DigitPictures(places),
+                epochs=15,
+                network=SmallNetwork(classes, cells=4),
+                schedule=Schedule(milestones=(10, 13), factor=0.1),
+                augment=crop,
+            ),
         ),
     )

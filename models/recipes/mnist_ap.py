@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from lossc.models.data.mnist import mnist_zero
+from lossc.models.data.mnist_digits import mnist_digits
 from lossc.models.metrics import average_precision, interpolated_average_precision
 from lossc.models.networks.mlp import mlp
-from lossc.models.recipe import Optimiser, Quick, Recipe
+from lossc.models.recipe import Embedded, Optimiser, Quick, Recipe
 
 
 def network() -> nn.Module:
@@ -43,6 +44,10 @@ RECIPE = Recipe(
         "interpolated_average_precision": interpolated_average_precision,
     },
     headline="average_precision",
-    quick=Quick(epochs=3, examples=6000),
+    quick=Quick(
+        epochs=3,
+        examples=6000,
+        embedded=Embedded("scikit-learn's digits as 28 x 28", mnist_digits, epochs=10),
+    ),
     threads=1,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lossc.models.recipe import Optimiser, Schedule
+from lossc.models.recipe import Optimiser, Quick, Schedule
 from lossc.models.recipes import pose, pose_uniloss
 
 #: The paper halves the rate after 100 epochs, then takes a fifth of it, and so on in turns every 20
@@ -19,4 +19,5 @@ RECIPE = replace(
     schedule=Schedule(milestones=(100, 120, 140), factors=(0.5, 0.2, 0.5)),
     epochs=160,
     losses=("anchor_pose", "heatmap_mse"),
+    quick=Quick(epochs=1, examples=24, embedded=pose_uniloss.figures(stacks=2)),
 )

@@ -11,6 +11,7 @@ import torch
 
 from lossc.models.camera import mpjpe
 from lossc.models.data.figure_pictures import LIMBS, NOISE, pictures
+from lossc.models.data.kinematic_figure import figure
 from lossc.models.data.mocap import PARENTS
 from lossc.models.data.pose3d import SIDE, cut, pose3d, positions
 from lossc.models.errors import DataError
@@ -140,7 +141,10 @@ def test_a_folder_without_data(tmp_path: Path, monkeypatch):
         pose3d.__wrapped__(tmp_path)
     monkeypatch.setenv("LOSSC_DATA", str(tmp_path))
     with pytest.raises(DataError, match="nothing found"):
-        pose3d.__wrapped__(None)
+        pose3d.__wrapped__(tmp_path / "other")
+    few = [figure(name, name, frames=5, seed=1, size=1.0) for name in ("1", "2")]
+    monkeypatch.setattr("lossc.models.data.pose3d.figures", lambda: few)
+    assert len(pose3d.__wrapped__(None).test) == 10  # a folder for all tasks may have no such data
 
 
 # ------------------------------------------------------------------------------------------ network

@@ -58,7 +58,7 @@ def test_digits_are_split_by_class():
 def test_the_quick_variant_is_the_same_task():
     recipe = RECIPES["mnist-ap"]
     short = recipe.shortened()
-    assert Quick(short.epochs, short.examples) == recipe.quick
+    assert Quick(short.epochs, short.examples, embedded=recipe.quick.embedded) == recipe.quick
     assert short.network is recipe.network
 
 

@@ -67,7 +67,7 @@ class Scalar:
         if _INTEGER.fullmatch(text) and len(text) < 100:
             return int(text, 0 if text[:2] in ("0o", "0x") else 10)
         if _FLOAT.fullmatch(text):
-            return float(text.replace(".inf", "inf").replace(".nan", "nan").lower().lstrip("."))
+            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
         return text
 
 

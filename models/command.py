@@ -10,6 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from lossc.grammar.errors import InternalError, LosscError
+from lossc.models.config import (
+    OPTIONS,
+    Options,
+    Written,
+    as_config,
+    read_assignments,
+    read_config,
+)
 from lossc.models.data.downloads import DATA_VARIABLE
 from lossc.models.display import Display
 from lossc.models.errors import MissingData, TaskError
@@ -18,8 +26,9 @@ from lossc.models.losses import LossChoice, resolve
 from lossc.models.own_metrics import with_constants, with_own_metrics
 from lossc.models.parallel import available_cores, run_all
 from lossc.models.recipe import Recipe
-from lossc.models.recipes import find_recipe
+from lossc.models.recipes import RECIPES, find_recipe
 from lossc.models.run import Failure, Job, write_json
+from lossc.models.settings import with_settings
 from lossc.models.table import as_json as figures_of
 from lossc.models.table import print_rows, rows
 from lossc.models.terms_figure import save_terms
@@ -30,9 +39,9 @@ SHORT = 20_000  # steps of all runs together, which take no longer than to start
 
 def train_command(
     *,
-    task: str,
+    task: str | None = None,
     losses: Sequence[str] = (),
-    seeds: int = 1,
+    seeds: int | None = None,
     data: Path | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -44,18 +53,24 @@ def train_command(
     step: str | None = None,
     interpolation: str | None = None,
     squash: str | None = None,
-    precision: str = "32-true",
+    precision: str | None = None,
     resume: bool = True,
     folders: tuple[Path, ...] = (),
     inputs: Mapping[str, Path] = {},
+    config: Path | None = None,
+    settings: Sequence[str] = (),
+    show: bool = False,
 ) -> int:
     """Train, print the table, save the curves.
 
     Runs go to ``OUT/LOSS/SEED``, the figures to ``OUT/table.json``, the curves to
     ``OUT/curves.png``; OUT is ``runs/TASK`` by default.
 
+    What is given here goes before ``settings``, those before ``config``, and that before the
+    recipe.
+
     Args:
-        task: A task's name.
+        task: A task's name. ``None``: the config's.
         losses: Texts of ``--loss``; none: the task's own.
         seeds: Runs of each loss, with the seeds 0, 1, ...
         data: The folder of the data.
@@ -74,34 +89,66 @@ def train_command(
         resume: Go on with unfinished runs of the same settings.
         folders: Where names of specs are looked up before the bundled library.
         inputs: Files of inputs that are the same for every batch, by name.
+        config: A YAML file with settings and options.
+        settings: Texts of ``--set``.
+        show: Print all settings as a config, and train nothing.
 
     Returns:
         The exit code: 1 where anything failed; what is printed then says what.
     """
     try:
-        recipe = with_constants(_recipe(task, epochs, batch_size, quick, data), inputs)
-        defaults = {"step": step, "interpolation": interpolation, "squash": squash}
-        choices = _choices(losses or recipe.losses, recipe, defaults, folders)
+        written = (read_config(config) if config else Written()) | read_assignments(settings)
+        given = {
+            "task": task,
+            "losses": tuple(losses) or None,
+            "seeds": seeds,
+            "data": data,
+            "lr": lr,
+            "quick": quick or None,
+            "out": out,
+            "workers": workers,
+            "step": step,
+            "interpolation": interpolation,
+            "squash": squash,
+            "precision": precision,
+            "specs": folders or None,
+            "input": dict(inputs) or None,
+        }
+        options = Options(
+            **{**written.options, **{key: each for key, each in given.items() if each is not None}}
+        )
+        own = {"epochs": epochs, "batch_size": batch_size}
+        recipe = _recipe(options, written, own)
+        if show:
+            print(
+                as_config(recipe, replace(options, losses=options.losses or recipe.losses)), end=""
+            )
+            return 0
+        recipe = with_constants(recipe, options.input or {})
+        choices = _choices(recipe, options)
         recipe = with_own_metrics(recipe, choices)
-        splits = recipe.data(data)  # what is missing is found, or fetched, before anything starts
-        folder = out or OUT / recipe.name
+        # what is missing is found, or fetched, before anything starts
+        splits = recipe.data(options.data)
+        folder = options.out or OUT / recipe.name
         jobs = [
             Job(
                 recipe=recipe,
                 choice=choice,
                 seed=seed,
-                learning_rate=choice.learning_rate or lr or recipe.learning_rate(choice.rule),
+                learning_rate=choice.learning_rate
+                or options.lr
+                or recipe.learning_rate(choice.rule),
                 folder=folder / choice.folder / str(seed),
-                data=data,
-                precision=precision,
+                data=options.data,
+                precision=options.precision or "32-true",
                 resume=resume,
                 device=index,
             )
             for index, (choice, seed) in enumerate(
-                (choice, seed) for choice in choices for seed in range(seeds)
+                (choice, seed) for choice in choices for seed in range(options.seeds or 1)
             )
         ]
-        at_once = _workers(len(splits.train), jobs) if workers is None else workers
+        at_once = options.workers or _workers(len(splits.train), jobs)
         with Display(jobs) as display:
             outcomes = run_all(jobs, at_once, display)
     except InternalError:
@@ -126,20 +173,21 @@ def train_command(
     return int(any(isinstance(outcome, Failure) for outcome in outcomes))
 
 
-def _recipe(
-    task: str, epochs: int | None, batch_size: int | None, quick: bool, data: Path | None
-) -> Recipe:
-    recipe = find_recipe(task)
-    if quick:
-        recipe = recipe.shortened(embedded=not has_data(recipe, data))
+def _recipe(options: Options, written: Written, own: Mapping[str, object]) -> Recipe:
+    """The task as it is to be trained: short, with what is written, with the command's own."""
+    if options.task is None:
+        raise TaskError(f"name a task\n  expected: one of: {', '.join(RECIPES)}")
+    recipe = find_recipe(options.task)
+    if options.quick:
+        recipe = recipe.shortened(embedded=not has_data(recipe, options.data))
     if recipe.embedded:
         print(
             f"{recipe.name}: no folder with its data is named (--data DIR): {recipe.embedded}",
             file=sys.stderr,
         )
-    return replace(
-        recipe, epochs=epochs or recipe.epochs, batch_size=batch_size or recipe.batch_size
-    )
+    given = {key: value for key, value in own.items() if value is not None}
+    places = {**written.places, **{key: f"--{key.replace('_', '-')}" for key in given}}
+    return with_settings(recipe, {**written.settings, **given}, places, OPTIONS)
 
 
 def has_data(recipe: Recipe, data: Path | None) -> bool:
@@ -171,15 +219,12 @@ def _workers(examples: int, jobs: Sequence[Job]) -> int:
     return 1 if steps * len(jobs) <= SHORT else min(available_cores(), len(jobs))
 
 
-def _choices(
-    texts: Sequence[str],
-    recipe: Recipe,
-    defaults: dict[str, str | None],
-    folders: tuple[Path, ...] = (),
-) -> list[LossChoice]:
+def _choices(recipe: Recipe, options: Options) -> list[LossChoice]:
     """The losses, each built once: what is wrong with one shows before anything is trained."""
-    choices = [resolve(text, recipe, defaults, folders) for text in texts]
-    if twice := next((text for text in texts if list(texts).count(text) > 1), None):
+    texts = options.losses or recipe.losses
+    defaults = {name: getattr(options, name) for name in ("step", "interpolation", "squash")}
+    choices = [resolve(text, recipe, defaults, options.specs or ()) for text in texts]
+    if twice := next((text for text in texts if texts.count(text) > 1), None):
         raise TaskError(f"loss '{twice}' is given twice")
     for choice in choices:
         choice.build(seed=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +63,7 @@ class _WithConstants:
     """The task's inputs, and constants beside them on the same device."""
 
     inputs: Inputs
-    constants: Mapping[str, Tensor]
+    constants: Mapping[str, Tensor] = field(repr=False)  # the recipe has their digests
 
     def __call__(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         made = self.inputs(output, targets)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
 from lossc.models.data.split import Split, Splits
+from lossc.models.fixed import FIXED
 
 #: A network's output and the batch's targets become the spec's inputs, by name.
 Inputs = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
@@ -30,9 +33,9 @@ class Optimiser:
     """The update rule; its learning rate is the default that a loss may override."""
 
     kind: Literal["sgd", "adam", "rmsprop"]
-    learning_rate: float
-    momentum: float = 0.0
-    weight_decay: float = 0.0
+    learning_rate: PositiveFloat
+    momentum: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat = 0.0
 
     def build(
         self, parameters: Iterable[nn.Parameter], learning_rate: float
@@ -73,9 +76,15 @@ class Schedule:
         factors: In place of it, one for each milestone.
     """
 
-    milestones: tuple[int, ...] = ()
-    factor: float = 0.1
-    factors: tuple[float, ...] = ()
+    milestones: tuple[PositiveInt, ...] = ()
+    factor: PositiveFloat = 0.1
+    factors: tuple[PositiveFloat, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(one >= other for one, other in pairwise(self.milestones)):
+            raise ValueError(f"milestones rise, unlike {list(self.milestones)}")
+        if self.factors and len(self.factors) != len(self.milestones):
+            raise ValueError(f"{len(self.factors)} factors for {len(self.milestones)} milestones")
 
     def build(self, optimiser: torch.optim.Optimizer) -> LRScheduler:
         """The torch scheduler, to be stepped once an epoch."""
@@ -176,33 +185,33 @@ class Recipe:
         embedded: What the data is, where it stands in for the task's own; else empty.
     """
 
-    name: str
-    doc: str
-    source: str
+    name: str = field(metadata=FIXED)
+    doc: str = field(metadata=FIXED)
+    source: str = field(metadata=FIXED)
     data: Callable[[Path | None], Splits]
     network: Callable[[], nn.Module]
     provides: Mapping[str, str]
     inputs: Inputs
     optimiser: Optimiser
-    epochs: int
-    batch_size: int
-    losses: tuple[str, ...]
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    losses: tuple[str, ...] = field(metadata=FIXED)
     metrics: Mapping[str, Measure]
-    headline: str
-    quick: Quick
+    headline: str = field(metadata=FIXED)
+    quick: Quick = field(metadata=FIXED)
     schedule: Schedule = Schedule()
     surrogates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     learning_rates: Mapping[str, float] = field(default_factory=dict)
     selection: Literal["last", "best"] = "last"
-    examples: int | None = None
+    examples: PositiveInt | None = None
     constants: Mapping[str, str] = field(default_factory=dict)
     final_metrics: Mapping[str, Measure] = field(default_factory=dict)
-    threads: int | None = None
-    summary: Summary | None = None
-    headline_smaller: bool = False
+    threads: PositiveInt | None = None
+    summary: Summary | None = field(default=None, metadata=FIXED)
+    headline_smaller: bool = field(default=False, metadata=FIXED)
     augment: Augment | None = None
     watched: Mapping[str, Measure] = field(default_factory=dict)
-    embedded: str = ""
+    embedded: str = field(default="", metadata=FIXED)
 
     def shortened(self, embedded: bool = False) -> Recipe:
         """The quick variant.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,22 +56,38 @@ class Job:
             "seed": self.seed,
             "loss_seed": self.seed if choice.seed is None else choice.seed,
             "optimiser": asdict(recipe.optimiser) | {"learning_rate": self.learning_rate},
-            "milestones": list(recipe.schedule.milestones),
-            "factor": recipe.schedule.factor,
-            "factors": list(recipe.schedule.factors),
+            "schedule": named(recipe.schedule),
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
             "examples": recipe.examples,
             "selection": recipe.selection,
-            "network": _name(recipe.network),
-            "augment": recipe.augment and _name(recipe.augment),
+            "data": named(recipe.data),
+            "network": named(recipe.network),
+            "inputs": named(recipe.inputs),
+            "augment": named(recipe.augment),
+            "headline": recipe.headline,
+            "threads": recipe.threads,
             "precision": self.precision,
         }
 
 
-def _name(function: Callable[..., Any]) -> str:
-    """Where a function is from; one of a class of its own says what it was made with."""
-    return getattr(function, "__qualname__", None) or repr(function)
+def named(part: Any) -> str | None:
+    """A part of a recipe in words that are the same in every process.
+
+    A function is its name, a dataclass what it was made with; fields that its ``repr`` leaves out
+    do not count.
+    """
+    if part is None or isinstance(part, str):
+        return part
+    if is_dataclass(part):
+        shown = [each.name for each in fields(part) if each.repr]
+        values = ", ".join(f"{name}={_value(getattr(part, name))}" for name in shown)
+        return f"{type(part).__qualname__}({values})"
+    return str(getattr(part, "__qualname__", None) or repr(part))
+
+
+def _value(part: Any) -> str | None:
+    return named(part) if is_dataclass(part) or callable(part) else repr(part)
 
 
 @dataclass(frozen=True)

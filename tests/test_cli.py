@@ -399,6 +399,18 @@ def test_train_says_what_is_missing():
     assert "Traceback" not in done.stderr
 
 
+def test_train_shows_what_can_be_set(tmp_path):
+    config = tmp_path / "my.yaml"
+    config.write_text("task: digits\nepochs: 3\n")
+    result = run("train", "--config", config, "--set", "network.hidden=[16]", "--show")
+    assert result.exit_code == 0
+    assert "epochs: 3\n" in result.stdout
+    assert "network:\n  hidden: [16]\n" in result.stdout
+    wrong = run("train", "digits", "--set", "network.hiden=[16]")
+    assert wrong.exit_code == 1
+    assert "did you mean 'network.hidden'?" in wrong.stderr
+
+
 def test_train_knows_its_tasks():
     result = run("train", "digts", "--quick")
     assert result.exit_code == 1

@@ -26,7 +26,7 @@ Losses = Annotated[
         "[the task's own]",
     ),
 ]
-Seeds = Annotated[int, typer.Option(min=1, metavar="K", help="Runs of each loss.")]
+Seeds = Annotated[int | None, typer.Option(min=1, metavar="K", help="Runs of each loss. [1]")]
 Workers = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Runs at the same time. [as many as cores]")
 ]
@@ -51,17 +51,36 @@ Inputs = Annotated[
         help="An input that is the same for every batch: a .npy or .csv file; may be repeated.",
     ),
 ]
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A YAML file with settings, as --show prints them."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting of the task, such as optimiser.momentum=0.8; may be repeated.",
+    ),
+]
+Precision = Annotated[
+    str | None, typer.Option(metavar="NAME", help="bf16-mixed, 16-mixed, 64-true. [32-true]")
+]
+Show = Annotated[bool, typer.Option("--show", help="Print all settings as YAML and leave.")]
 ListTasks = Annotated[bool, typer.Option("--list", help="List the tasks and leave.")]
 
 
 def train(
     task: Task = None,
     loss: Losses = None,
-    seeds: Seeds = 1,
+    seeds: Seeds = None,
     data: Data = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     lr: Rate = None,
+    config: Config = None,
+    settings: Settings = None,
+    precision: Precision = None,
     quick: Quick = False,
     out: Out = None,
     workers: Workers = None,
@@ -71,13 +90,14 @@ def train(
     folders: Specs = None,
     constants: Inputs = None,
     as_json: Json = False,
+    show: Show = False,
     list_tasks: ListTasks = False,
 ) -> None:
     """Train a bundled task; with several losses, print a side-by-side table."""
     if list_tasks:
         print_tasks(as_json)
         return
-    if task is None:
+    if task is None and config is None:
         raise typer.BadParameter("name a task; 'lossc train --list' has them", param_hint="TASK")
     if lr is not None and not 0 < lr < float("inf"):
         raise typer.BadParameter(f"{lr} is not a positive number", param_hint="--lr")
@@ -101,6 +121,10 @@ def train(
             squash=squash,
             folders=tuple(folders or ()),
             inputs=_files(constants or []),
+            config=config,
+            settings=settings or [],
+            precision=precision,
+            show=show,
         )
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from lossc.models.data.cifar_files import Distribution, cifar_files
 from lossc.models.data.cifar_pickle import read_batch
 from lossc.models.data.split import Split, Splits
 from lossc.models.errors import DataError
+from lossc.models.fixed import FIXED
 
 VALIDATION = 10  # one training image in so many is for validation: 5,000 of the 50,000
 SPLIT_SEED = 20191027
@@ -27,7 +28,7 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 class CifarData:
     """Loads a set for a recipe; see :func:`cifar`."""
 
-    source: Distribution
+    source: Distribution = field(metadata=FIXED)
     validation: Which
 
     def __call__(self, directory: Path | None) -> Splits:

@@ -6,7 +6,7 @@ another one, moved, scaled and turned a little, among stray strokes and noise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import pi
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from lossc.models.data.digits import digits
 from lossc.models.data.split import Split, Splits
+from lossc.models.fixed import FIXED
 
 SIDE = 32
 SIZES = (4000, 500, 1000)
@@ -36,7 +37,7 @@ class DigitPictures:
         places: Digits of a picture, 1 or 2: 10 or 100 classes.
     """
 
-    places: int = 1
+    places: int = field(default=1, metadata=FIXED)
 
     def __call__(self, directory: Path | None = None) -> Splits:
         """Always the same pictures; nothing is read from ``directory``."""

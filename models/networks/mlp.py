@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
+from pydantic import PositiveInt
 from torch import nn
+
+from lossc.models.fixed import FIXED
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
@@ -26,3 +30,22 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+@dataclass(frozen=True)
+class MlpNetwork:
+    """Makes MLPs: ``[n, inputs] -> [n, outputs]``.
+
+    Args:
+        inputs: Numbers of an example.
+        hidden: Neurons of each layer in between.
+        outputs: Scores of an example.
+    """
+
+    inputs: int = field(metadata=FIXED)
+    hidden: tuple[PositiveInt, ...]
+    outputs: int = field(metadata=FIXED)
+
+    def __call__(self) -> nn.Module:
+        """Fresh weights."""
+        return mlp([self.inputs, *self.hidden, self.outputs])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from lossc.models.augment import crop, crop_and_flip
 from lossc.models.data.cifar import CifarData, Which
 from lossc.models.data.cifar_files import Distribution
 from lossc.models.data.digit_pictures import DigitPictures
+from lossc.models.fixed import FIXED
 from lossc.models.metrics import accuracy, hard_samples, top_5
 from lossc.models.networks.resnet import Shortcut, resnet
 from lossc.models.networks.small_cnn import Standardise, small_cnn
@@ -37,7 +39,7 @@ class ResidualNetwork:
     """Makes residual networks: ``uint8[n, 3, 32, 32] -> [n, classes]``."""
 
     depth: int
-    classes: int
+    classes: int = field(metadata=FIXED)
     shortcut: Shortcut
 
     def __call__(self) -> nn.Module:
@@ -50,12 +52,13 @@ class ResidualNetwork:
 class SmallNetwork:
     """Makes the network of the quick variants: ``uint8[n, 3, 32, 32] -> [n, classes]``."""
 
-    classes: int
-    cells: int = 1
+    classes: int = field(metadata=FIXED)
+    cells: PositiveInt = 1
+    width: PositiveInt = 16
 
     def __call__(self) -> nn.Module:
         return nn.Sequential(
-            Standardise(MEAN, DEVIATION), small_cnn(self.classes, cells=self.cells)
+            Standardise(MEAN, DEVIATION), small_cnn(self.classes, self.width, self.cells)
         )
 
 

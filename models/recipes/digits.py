@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lossc.models.data.digits import digits
 from lossc.models.metrics import accuracy, hard_samples
-from lossc.models.networks.mlp import mlp
+from lossc.models.networks.mlp import MlpNetwork
 from lossc.models.recipe import Optimiser, Quick, Recipe, Schedule
-
-
-def network() -> nn.Module:
-    """64-128-64-10: ``[n, 64] -> [n, 10]``."""
-    return mlp([64, 128, 64, 10])
 
 
 def inputs(output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -37,7 +32,7 @@ RECIPE = Recipe(
     doc="Ten handwritten digits of 8 x 8 pixels, classified by a small MLP.",
     source="UniLoss section 4.4 in small: the data of scikit-learn, a network of our own.",
     data=digits,
-    network=network,
+    network=MlpNetwork(64, (128, 64), 10),
     provides={"scores": "real[n, p]", "label": "int[n] in p", "logit": "real[n, k]"},
     inputs=inputs,
     optimiser=Optimiser("sgd", learning_rate=0.15, momentum=0.9),

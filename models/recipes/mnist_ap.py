@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lossc.models.data.mnist import mnist_zero
 from lossc.models.data.mnist_digits import mnist_digits
 from lossc.models.metrics import average_precision, interpolated_average_precision
-from lossc.models.networks.mlp import mlp
+from lossc.models.networks.mlp import MlpNetwork
 from lossc.models.recipe import Embedded, Optimiser, Quick, Recipe
-
-
-def network() -> nn.Module:
-    """784-500-300-1, 543,101 parameters: ``[n, 784] -> [n, 1]``."""
-    return mlp([784, 500, 300, 1])
 
 
 def inputs(output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -31,7 +26,7 @@ RECIPE = Recipe(
     doc="MNIST, zero against the rest, ranked by a 784-500-300-1 MLP.",
     source="UniLoss section 4.2 and appendix A.0.1; momentum, batch size: its public code.",
     data=mnist_zero,
-    network=network,
+    network=MlpNetwork(784, (500, 300), 1),  # 543,101 parameters
     provides={"score": "real[n]", "relevant": "bool[n]"},
     inputs=inputs,
     optimiser=Optimiser("sgd", learning_rate=0.01, momentum=0.5),

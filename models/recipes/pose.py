@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from lossc.models.data.joints import JOINTS
@@ -33,17 +34,19 @@ class PoseNetwork:
         width: 256 in the papers.
         depth: 4 in the papers.
         pool: So in the papers: maps have a quarter of the image's side, else a half.
+        blocks: 1 in UniLoss.
     """
 
     stacks: int = 1
     width: int = 256
     depth: int = 4
     pool: bool = True
+    blocks: int = 1
 
     def __call__(self) -> nn.Module:
         """Fresh weights: ``[n, 3, s, s] -> [n, stacks, 16, s / 4, s / 4]``."""
         hourglass = StackedHourglass(
-            len(JOINTS), self.stacks, width=self.width, depth=self.depth, pool=self.pool
+            len(JOINTS), self.stacks, self.blocks, self.width, self.depth, self.pool
         )
         return nn.Sequential(Pixels(), hourglass)
 
@@ -57,8 +60,8 @@ class PoseInputs:
         window: Cells of its side that are not 0. ``None``: up to three sigma.
     """
 
-    sigma: float = 1.0
-    window: int | None = None
+    sigma: PositiveFloat = 1.0
+    window: PositiveInt | None = None
 
     def __call__(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The inputs, by name; a cell's index is the place of its middle.

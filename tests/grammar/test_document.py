@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lossc.grammar import syntax as ast
-from lossc.grammar.document import json_schema, read_yaml
+from lossc.grammar.document import json_schema, read_tree, read_yaml
 from lossc.grammar.errors import SpecError
 from lossc.grammar.parser import parse_specs
 from lossc.grammar.source import Source
@@ -176,3 +176,16 @@ def test_the_size_of_a_queue_may_stand_alone() -> None:
     expected = dsl(text % "queue(size = 64)")
     assert dsl(text % "queue(64)") == expected
     assert read(fields % "queue(64)") == expected
+
+
+@pytest.mark.parametrize("text", [".5", "-.5", "5.", "1e-3", "-1.5E3", "+0.25", "07", "0x1F"])
+def test_numbers_are_those_of_another_reader(text):
+    root = read_tree(Source("x.yaml", f"a: {text}"))
+    expected = int(text, 0) if text.startswith("0x") else float(text)
+    assert root.value == {"a": expected}
+
+
+@pytest.mark.parametrize("text", [".inf", "-.Inf", "+.INF"])
+def test_infinities(text):
+    root = read_tree(Source("x.yaml", f"a: {text}"))
+    assert root.value == {"a": float(text.replace(".", ""))}

@@ -233,7 +233,7 @@ def test_the_quick_variant_is_another_run(job_of):
     full = replace(quick, recipe=replace(quick.recipe, network=RECIPES["cifar10"].network))
     plain = replace(quick, recipe=replace(quick.recipe, augment=None))
     assert len({str(job.settings) for job in (quick, full, plain)}) == 3
-    assert "SmallNetwork(classes=10, cells=1)" in str(quick.settings)
+    assert "SmallNetwork(classes=10, cells=1, width=16)" in str(quick.settings)
 
 
 def test_the_command(write_cifar, tmp_path, capsys):

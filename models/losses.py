@@ -85,7 +85,7 @@ class LossChoice:
         """
         if self.name in BASELINES:
             return BASELINES[self.name]()
-        return compile_spec(
+        loss = compile_spec(
             self.name,
             params=dict(self.params),
             step=self.choices.get("step"),
@@ -94,8 +94,13 @@ class LossChoice:
             transform=self.choices.get("transform"),
             schedule=self.choices.get("schedule"),
             seed=seed if self.seed is None else self.seed,
+            gather="none",  # what it is called with is the batch of all processes already
             folders=self.folders,
         ).loss()
+        for part in loss.modules():
+            if hasattr(part, "gathered"):  # a weighting: of gradients at inputs that are whole
+                part.gathered = True
+        return loss
 
 
 def resolve(

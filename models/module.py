@@ -11,6 +11,7 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 
 from lossc.models.data.split import Split
+from lossc.models.distributed import ALONE, World, gathered, on_first
 from lossc.models.errors import TrainingError
 from lossc.models.evaluate import evaluate
 from lossc.models.losses import LossChoice
@@ -30,6 +31,9 @@ class TrainingModule(LightningModule):
     the same reason float32 on one device goes straight to torch's backward and optimiser (0.2 ms
     less); any other precision goes through Lightning, which scales there.
 
+    Of several processes each sends its part of a batch through the network, gathers the outputs of
+    all, and computes the loss of the whole batch: a loss need not be a mean over examples.
+
     After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``loss_*`` (what the loss
     says of itself, if it has a method ``figures() -> Mapping[str, float]``, and the gradients of
     its terms: see ``terms_watch.py``), ``train_*`` (metrics and watched figures of the outputs
@@ -42,6 +46,7 @@ class TrainingModule(LightningModule):
         validation: The split to measure on after each epoch.
         seed: The run's.
         learning_rate: Of the update rule.
+        world: The processes that train together.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class TrainingModule(LightningModule):
         validation: Split,
         seed: int,
         learning_rate: float,
+        world: World = ALONE,
     ):
         super().__init__()
         self.automatic_optimization = False
@@ -59,6 +65,7 @@ class TrainingModule(LightningModule):
         self.choice = choice
         self.seed = seed
         self.learning_rate = learning_rate
+        self.world = world
         self.network = recipe.network()
         self.loss = loss
         self.epoch_figures: dict[str, float] = {}
@@ -111,18 +118,24 @@ class TrainingModule(LightningModule):
         schedule: Any = self.lr_schedulers()
         schedule.step()
         self._check_finite()
-        self.epoch_figures = {"loss": float(self._sum) / max(self._steps, 1)}
+        self.epoch_figures = on_first(self._figures)
+        self.log_dict(self.epoch_figures | {"step": self.current_epoch + 1.0})  # the log's axis
+
+    def _figures(self) -> dict[str, float]:
+        found = {"loss": float(self._sum) / max(self._steps, 1)}
         parts = (
             ("loss", self._terms.epoch()),
             ("train", self._running.figures()),
             ("val", self._validated()),
         )
         for part, figures in parts:
-            self.epoch_figures |= {f"{part}_{name}": figure for name, figure in figures.items()}
-        self.log_dict(self.epoch_figures | {"step": self.current_epoch + 1.0})  # the log's axis
+            found |= {f"{part}_{name}": figure for name, figure in figures.items()}
+        return found
 
     def _forward(self, batch: Split) -> tuple[Tensor, Tensor]:
-        output: Tensor = self.network(batch.features)
+        count = len(batch)
+        own: Tensor = self.network(batch.features[self.world.rows(count)])
+        output = gathered(own, self.world.sizes(count))
         inputs = self.recipe.inputs(output, batch.targets)
         try:
             taken = {name: inputs[name] for name in self.choice.takes}

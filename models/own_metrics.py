@@ -127,4 +127,4 @@ class SpecMetric:
 def _compiled(
     name: str, params: tuple[tuple[str, int | float | str], ...], folders: tuple[Path, ...]
 ) -> CompiledLoss:
-    return compile_spec(name, params=dict(params), folders=folders)
+    return compile_spec(name, params=dict(params), gather="none", folders=folders)

@@ -14,6 +14,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from lossc.models.distributed import on_first
 from lossc.models.errors import TrainingError
 from lossc.models.module import TrainingModule
 from lossc.models.run import History, RunFolder, write_text
@@ -93,7 +94,7 @@ class Recorder(Checkpoint):
         merits = (self._sign * past[self._headline] for past in self.history)
         best = max(merits, default=float("-inf"))
         self.history.append(entry | {"seconds": time.monotonic() - self._started})
-        write_text(self._folder.metrics, as_csv(self.history))
+        on_first(lambda: write_text(self._folder.metrics, as_csv(self.history)))
         if self._sign * entry[self._headline] > best:
             self.best_epoch = epoch
             save_whole(trainer, self._folder.best)
@@ -114,7 +115,7 @@ def save_whole(trainer: Trainer, path: Path) -> None:
     partial = path.with_name(path.name + ".part")
     try:
         trainer.save_checkpoint(partial)
-        os.replace(partial, path)
+        on_first(lambda: os.replace(partial, path))
     except OSError as error:
         partial.unlink(missing_ok=True)
         kept = "; the one of the epoch before is kept" if path.exists() else ""

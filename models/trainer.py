@@ -12,8 +12,12 @@ from typing import Any
 import torch
 from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
 
 from lossc.models.data.module import InMemoryData
+from lossc.models.data.split import Splits
+from lossc.models.ddp import trainer_options
+from lossc.models.distributed import World, in_turn, join, on_first
 from lossc.models.errors import TaskError, TrainingError
 from lossc.models.evaluate import evaluate_finally
 from lossc.models.module import TrainingModule
@@ -33,9 +37,13 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
     threads is left changed. A run that was interrupted goes on after its last whole epoch and
     ends with the weights that it would have had.
 
+    Where the environment says that this is one of several processes (:class:`World`), all of them
+    call this with the same job, and each gets the same run: their parts of a batch are one batch
+    (docs/decisions/0033-distributed-training.md). The first alone writes.
+
     Args:
         job: What to do.
-        report: Told of the progress.
+        report: Told of the progress, in every process.
 
     Returns:
         Figures on the test and validation splits, and the history.
@@ -47,25 +55,36 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
             or read.
     """
     recipe = job.recipe
-    splits = recipe.data(job.data)
+    world = join()
+    splits = in_turn(lambda: recipe.data(job.data))
     train_split = splits.train.first(recipe.examples or len(splits.train))
     folder = RunFolder(job.folder)
-    checkpoint = _sound(folder.open(job))
-    with _threads(recipe.threads), torch.random.fork_rng(), quiet():
+    checkpoint = on_first(lambda: _sound(folder.open(job)))
+    with _threads(recipe.threads), torch.random.fork_rng(), quiet(world.rank > 0):
         torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
         loss = job.choice.build(job.seed)
         torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
-        module = TrainingModule(recipe, job.choice, loss, splits.val, job.seed, job.learning_rate)
+        module = TrainingModule(
+            recipe, job.choice, loss, splits.val, job.seed, job.learning_rate, world
+        )
         recorder = Recorder(folder, report, recipe.headline, recipe.headline_smaller)
-        trainer = _trainer(job, recorder)
+        trainer = _trainer(job, recorder, world, loss)
         data = InMemoryData(train_split, recipe.batch_size, job.seed, GROUP)
         trainer.fit(module, data, ckpt_path=checkpoint)
-        if recipe.selection == "best":
-            best = torch.load(folder.best, map_location="cpu", weights_only=True)
-            module.load_state_dict(best["state_dict"])
-        network = module.network.cpu()
-        test = evaluate_finally(network, splits.test, recipe)
-        validation = evaluate_finally(network, splits.val, recipe)
+        return on_first(lambda: _tested(job, module, splits, recorder, folder))
+
+
+def _tested(
+    job: Job, module: TrainingModule, splits: Splits, recorder: Recorder, folder: RunFolder
+) -> Run:
+    """The run's figures, once its weights and they are written."""
+    recipe = job.recipe
+    if recipe.selection == "best":
+        best = torch.load(folder.best, map_location="cpu", weights_only=True)
+        module.load_state_dict(best["state_dict"])
+    network = module.network.cpu()
+    test = evaluate_finally(network, splits.test, recipe)
+    validation = evaluate_finally(network, splits.val, recipe)
     epoch = recorder.best_epoch if recipe.selection == "best" else recipe.epochs
     run = Run(job, test, validation, epoch, recorder.seconds, recorder.history)
     _save_weights(network.state_dict(), folder)
@@ -92,13 +111,16 @@ def _sound(checkpoint: Path | None) -> Path | None:
     return checkpoint
 
 
-def _trainer(job: Job, recorder: Recorder) -> Trainer:
+def _trainer(job: Job, recorder: Recorder, world: World, loss: nn.Module) -> Trainer:
     gpu = torch.cuda.is_available()
+    if world.size > 1:
+        placed = trainer_options(world, loss, gpu)
+    else:
+        placed = {"devices": [job.device % torch.cuda.device_count()] if gpu else 1}
     try:
         return Trainer(
             max_epochs=job.recipe.epochs,
             accelerator="gpu" if gpu else "cpu",
-            devices=[job.device % torch.cuda.device_count()] if gpu else 1,
             precision=job.precision,  # type: ignore[arg-type]
             deterministic="warn" if gpu else None,
             logger=TensorBoardLogger(job.folder, name="", version="", default_hp_metric=False),
@@ -109,6 +131,7 @@ def _trainer(job: Job, recorder: Recorder) -> Trainer:
             use_distributed_sampler=False,
             enable_progress_bar=False,
             enable_model_summary=False,
+            **placed,
         )
     except ValueError as error:  # an unknown precision, in Lightning's own words
         raise TaskError(str(error)) from None

@@ -82,6 +82,7 @@ def test_options_in_the_text(built):
             "transform": "log",
             "schedule": None,
             "seed": 7,
+            "gather": "none",
             "folders": (),
         },
     )

@@ -181,6 +181,8 @@ class Recipe:
             too much to keep (heatmaps). ``None``: ``inputs`` of all outputs.
         headline_smaller: The smaller the headline the better: it is an error.
         augment: Changes every training batch, on its device. ``None``: examples are as they are.
+        keep: Epochs after which the network's weights are kept beside the checkpoints, in
+            ``epoch-N.pt``; the weights of a run do not depend on it.
         watched: Figures that are logged after each epoch, like the metrics, and are in no table.
         embedded: What the data is, where it stands in for the task's own; else empty.
     """
@@ -211,6 +213,7 @@ class Recipe:
     headline_smaller: bool = field(default=False, metadata=FIXED)
     augment: Augment | None = None
     watched: Mapping[str, Measure] = field(default_factory=dict)
+    keep: tuple[int, ...] = ()
     embedded: str = field(default="", metadata=FIXED)
 
     def shortened(self, embedded: bool = False) -> Recipe:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
@@ -98,6 +99,8 @@ class Recorder(Checkpoint):
         if self._sign * entry[self._headline] > best:
             self.best_epoch = epoch
             save_whole(trainer, self._folder.best)
+        if epoch in pl_module.recipe.keep:
+            save_weights(pl_module.network.state_dict(), self._folder.kept(epoch))
         save_whole(trainer, self._folder.last)
         self._tell(float(epoch), trainer)
 
@@ -121,6 +124,23 @@ def save_whole(trainer: Trainer, path: Path) -> None:
         kept = "; the one of the epoch before is kept" if path.exists() else ""
         raise TrainingError(
             f"{path}: the checkpoint cannot be written ({error.strerror or error}){kept}"
+        ) from error
+
+
+def save_weights(state: dict[str, Any], path: Path) -> None:
+    """Save weights beside what is there, and only then in its place.
+
+    Raises:
+        TrainingError: They cannot be written.
+    """
+    partial = path.with_suffix(".part")
+    try:
+        torch.save(state, partial)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{path}: the weights cannot be written ({error.strerror or error})"
         ) from error
 
 

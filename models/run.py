@@ -131,6 +131,10 @@ class RunFolder:
         self.weights = path / "network.pt"
         self.result = path / "result.json"
 
+    def kept(self, epoch: int) -> Path:
+        """The network's weights after an epoch, where the recipe says that they are kept."""
+        return self.path / f"epoch-{epoch}.pt"
+
     def open(self, job: Job) -> Path | None:
         """Make the folder ready for a job.
 
@@ -144,8 +148,9 @@ class RunFolder:
             return self.last
         for path in (self.result, self.last, self.best, self.metrics, self.weights):
             path.unlink(missing_ok=True)
-        for path in self.path.glob("events.out.tfevents.*"):
-            path.unlink()
+        for pattern in ("events.out.tfevents.*", "epoch-*.pt"):
+            for path in self.path.glob(pattern):
+                path.unlink()
         write_json(self.settings, job.settings)
         return None
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning import Trainer
@@ -22,7 +19,7 @@ from lossc.models.errors import TaskError, TrainingError
 from lossc.models.evaluate import evaluate_finally
 from lossc.models.module import TrainingModule
 from lossc.models.noise import quiet
-from lossc.models.recorder import Recorder, Report
+from lossc.models.recorder import Recorder, Report, save_weights
 from lossc.models.run import Job, Run, RunFolder, write_json
 from lossc.models.seeding import Stream, stream_seed
 
@@ -87,7 +84,7 @@ def _tested(
     validation = evaluate_finally(network, splits.val, recipe)
     epoch = recorder.best_epoch if recipe.selection == "best" else recipe.epochs
     run = Run(job, test, validation, epoch, recorder.seconds, recorder.history)
-    _save_weights(network.state_dict(), folder)
+    save_weights(network.state_dict(), folder.weights)
     figures = {"test": test, "validation": validation, "epoch": epoch, "seconds": run.seconds}
     write_json(folder.result, figures)
     return run
@@ -135,14 +132,6 @@ def _trainer(job: Job, recorder: Recorder, world: World, loss: nn.Module) -> Tra
         )
     except ValueError as error:  # an unknown precision, in Lightning's own words
         raise TaskError(str(error)) from None
-
-
-def _save_weights(state: dict[str, Any], folder: RunFolder) -> None:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    partial = folder.weights.with_suffix(".part")
-    partial.write_bytes(buffer.getvalue())
-    os.replace(partial, folder.weights)
 
 
 @contextmanager

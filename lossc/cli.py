@@ -19,6 +19,7 @@ from lossc.commands.import_network import import_network
 from lossc.commands.list import list_all
 from lossc.commands.new import new
 from lossc.commands.report import report
+from lossc.commands.reproduce import reproduce
 from lossc.commands.schema import schema
 from lossc.commands.train import train
 
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report,
     "curves": curves,
     "train": train,
+    "reproduce": reproduce,
 }
 for name, command in COMMANDS.items():
     app.command(name)(guarded(command))

@@ -23,12 +23,14 @@ from lossc.grammar.syntax import Option, Spec
 from lossc.models.baselines import BASELINE_INPUTS, BASELINES
 from lossc.models.errors import TaskError
 from lossc.models.recipe import Recipe
+from lossc.models.strongest import StrongestRivals
 
 Value = int | float | str
 
-#: Options that are not the spec's own params; ``seed`` and ``lr`` are numbers.
+#: Options that are not the spec's own params; ``seed``, ``lr`` and ``rivals`` are numbers.
 CHOICES = ("step", "interpolation", "squash", "transform", "schedule")
-NUMBERS = ("seed", "lr")
+NUMBERS = ("seed", "lr", "rivals")
+CLASSES = ("scores", "label")  # what a loss takes whose rivals can be counted
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class LossChoice:
         learning_rate: Written in the text. ``None``: the recipe's.
         digest: Of the spec's text and of what it uses, so that a changed file is another loss.
         folders: Where its name, and those that it uses, are looked up before the bundled library.
+        rivals: Classes of each example beside its label, those with the highest scores. ``None``:
+            all of them.
     """
 
     text: str
@@ -57,6 +61,7 @@ class LossChoice:
     learning_rate: float | None = None
     digest: str = ""
     folders: tuple[Path, ...] = ()
+    rivals: int | None = None
 
     @property
     def rule(self) -> str:
@@ -83,6 +88,10 @@ class LossChoice:
         Raises:
             SpecError: The spec, a param or a choice is wrong.
         """
+        loss = self._of_all_classes(seed)
+        return loss if self.rivals is None else StrongestRivals(loss, self.rivals)
+
+    def _of_all_classes(self, seed: int) -> nn.Module:
         if self.name in BASELINES:
             return BASELINES[self.name]()
         loss = compile_spec(
@@ -132,8 +141,10 @@ def resolve(
     if name in BASELINES:
         if unfit := sorted({*choices, *params, *(["seed"] if seed is not None else [])}):
             raise TaskError(f"baseline '{name}' has no option '{unfit[0]}'; it takes lr only")
-        _check_inputs(name, BASELINE_INPUTS[name], recipe)
-        return LossChoice(text, name, BASELINE_INPUTS[name], learning_rate=rate)
+        takes = _check_inputs(name, BASELINE_INPUTS[name], recipe)
+        return LossChoice(
+            text, name, takes, learning_rate=rate, rivals=_rivals(text, numbers, takes)
+        )
     spec = _load(name, folders)
     made = {**{key: value for key, value in defaults.items() if value is not None}, **choices}
     if not set(made) - {"schedule"} and name in recipe.surrogates:
@@ -156,7 +167,20 @@ def resolve(
         rate,
         hashlib.sha256("\n".join(map(to_dsl, [spec, *firsts])).encode()).hexdigest(),
         folders,
+        _rivals(text, numbers, takes),
     )
+
+
+def _rivals(text: str, numbers: Mapping[str, float], takes: tuple[str, ...]) -> int | None:
+    """The number of rivals, of a loss that takes scores of classes and a label."""
+    if "rivals" not in numbers:
+        return None
+    if takes != CLASSES:
+        raise TaskError(
+            f"loss '{text}': rivals are for losses of {' and '.join(CLASSES)}; "
+            f"this one takes {', '.join(takes)}"
+        )
+    return int(numbers["rivals"])
 
 
 def _firsts(spec: Spec, schedule: str | None, folders: tuple[Path, ...]) -> list[Spec]:
@@ -227,6 +251,8 @@ def _number(text: str, key: str, value: Value | Option) -> float:
         raise TaskError(f"loss '{text}': {key} is a number, not {_written(value)}")
     if key == "lr" and not 0 < value < float("inf"):
         raise TaskError(f"loss '{text}': lr is a positive number, not {value}")
+    if key == "rivals" and (value < 1 or value != int(value)):
+        raise TaskError(f"loss '{text}': rivals is an integer from 1, not {value}")
     if key == "seed" and (value < 0 or value != int(value)):
         raise TaskError(f"loss '{text}': seed is an integer from 0, not {value}")
     return value

@@ -6,12 +6,13 @@ Places and lengths are shares of an image's side here, as the data of the pose t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import nan
 
 import torch
 from torch import Tensor
 
-from lossc.models.data.joints import COUNTED, GROUPS, JOINTS
+from lossc.models.data.joints import COUNTED, GROUPS, JOINTS, Joint
 from lossc.models.heatmap_decoding import by_argmax
 
 
@@ -38,6 +39,31 @@ def summary(output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
             ``[n]``.
     """
     return {"place": places(output[:, -1]), **targets}
+
+
+@dataclass(frozen=True)
+class SomeJoints:
+    """The summary of a network that has maps for some of the joints only.
+
+    Args:
+        joints: In the order of the maps.
+    """
+
+    joints: tuple[Joint, ...]
+
+    def __call__(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """As :func:`summary`, with all 16 joints; those without a map are not visible.
+
+        Args:
+            output: ``[n, s, k, h, w]``, a map for each of :attr:`joints`.
+            targets: Of all 16 joints.
+        """
+        index = [JOINTS.index(joint) for joint in self.joints]
+        place = torch.full_like(targets["joint"], 0.5)
+        place[:, index] = places(output[:, -1]).to(place.dtype)
+        asked = torch.zeros_like(targets["visible"])
+        asked[:, index] = targets["visible"][:, index]
+        return {"place": place, **targets, "visible": asked}
 
 
 def shares_found(found: Mapping[str, Tensor], length: str, alpha: float) -> dict[str, float]:
@@ -87,6 +113,25 @@ def pck(found: Mapping[str, Tensor]) -> float:
         found: Of :func:`summary`.
     """
     return shares_found(found, "torso", 0.2)["mean"]
+
+
+@dataclass(frozen=True)
+class GroupShare:
+    """One figure of :func:`shares_found`, as a metric; it travels to worker processes.
+
+    Args:
+        group: A joint, a group of joints, or ``mean``.
+        length: As :func:`shares_found` takes it, and so is ``alpha``.
+        alpha: In these lengths.
+    """
+
+    group: str
+    length: str
+    alpha: float
+
+    def __call__(self, found: Mapping[str, Tensor]) -> float:
+        """The share, of :func:`summary`."""
+        return shares_found(found, self.length, self.alpha)[self.group]
 
 
 def guess(targets: Mapping[str, Tensor], place: Tensor | None = None) -> dict[str, Tensor]:

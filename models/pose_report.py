@@ -44,7 +44,7 @@ TESTS: dict[str, dict[str, Any]] = {
     "mirrored": {"mirrored": True},
     "six scales, mirrored": {"mirrored": True, "scales": SIX_SCALES},
 }
-LOGITS = ("anchor_pose", "bce", "focal")  # losses whose maps are logits
+LOGITS = ("anchor_pose", "focal_pose")  # losses whose maps are logits
 
 
 def report(run: Path, data: Path | None = None, picture: Path | None = None) -> dict[str, Any]:
@@ -68,7 +68,9 @@ def report(run: Path, data: Path | None = None, picture: Path | None = None) -> 
     if not isinstance(settings, dict) or not folder.weights.is_file():
         raise TaskError(f"{run}: no finished run: {folder.settings.name} or network.pt is missing")
     recipe = find_recipe(settings["task"])
-    activation = _activation(str(settings["loss"]))
+    if getattr(recipe.inputs, "joints", None) is not None:
+        raise TaskError(f"task '{recipe.name}' has maps of some joints only; this is for all 16")
+    activation = activation_of(str(settings["loss"]))
     network = _network(recipe, folder)
     splits = recipe.data(data)
     test = splits.test.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -102,7 +104,8 @@ def _mean_pose(train: Split, test: Split) -> torch.Tensor:
     return (ratio * (mean_places(train.targets) - 0.5) + 0.5).to(test.features.device)
 
 
-def _activation(loss: str) -> Activation:
+def activation_of(loss: str) -> Activation:
+    """What maps go through that a loss was trained on, by its text."""
     return probabilities if loss.partition("(")[0].strip() in LOGITS else non_negative
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
 
 #: MPII's 16 joints; LSP and LSPET have all but pelvis and thorax, and call the upper neck neck.
-JOINTS = (
+Joint = Literal[
     "right_ankle",
     "right_knee",
     "right_hip",
@@ -23,7 +25,8 @@ JOINTS = (
     "left_shoulder",
     "left_elbow",
     "left_wrist",
-)
+]
+JOINTS: tuple[Joint, ...] = get_args(Joint)
 
 #: Where the joints of LSP and LSPET, in their order, are among ours.
 FROM_LSP = (0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 8, 9)

@@ -16,6 +16,7 @@ from lossc.models.recipes import (
     pose3d,
     pose_anchor,
     pose_anchor_8,
+    pose_head,
     pose_uniloss,
 )
 
@@ -31,6 +32,7 @@ RECIPES: dict[str, Recipe] = {
         pose.RECIPE,
         pose3d.RECIPE,
         pose_uniloss.RECIPE,
+        pose_head.RECIPE,
         pose_anchor.RECIPE,
         pose_anchor_8.RECIPE,
     )

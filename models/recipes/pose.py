@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import PositiveFloat, PositiveInt
+import torch
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
-from lossc.models.data.joints import JOINTS
+from lossc.models.data.joints import JOINTS, Joint
 from lossc.models.data.pose import PoseData
+from lossc.models.errors import TaskError
 from lossc.models.heatmaps import containing_cell, heatmaps_2d
 from lossc.models.networks.hourglass import StackedHourglass
 from lossc.models.pose_augment import PoseAugment, as_floats
@@ -27,7 +29,7 @@ class Pixels(nn.Module):
 
 @dataclass(frozen=True)
 class PoseNetwork:
-    """Makes stacked hourglasses with a map for each of the 16 joints.
+    """Makes stacked hourglasses with a map for each joint.
 
     Args:
         stacks: As :class:`StackedHourglass` takes them, and so are the others.
@@ -35,6 +37,7 @@ class PoseNetwork:
         depth: 4 in the papers.
         pool: So in the papers: maps have a quarter of the image's side, else a half.
         blocks: 1 in UniLoss.
+        maps: Of each stack; 16, or as many as the inputs have joints.
     """
 
     stacks: int = 1
@@ -42,11 +45,12 @@ class PoseNetwork:
     depth: int = 4
     pool: bool = True
     blocks: int = 1
+    maps: int = len(JOINTS)
 
     def __call__(self) -> nn.Module:
-        """Fresh weights: ``[n, 3, s, s] -> [n, stacks, 16, s / 4, s / 4]``."""
+        """Fresh weights: ``[n, 3, s, s] -> [n, stacks, maps, s / 4, s / 4]``."""
         hourglass = StackedHourglass(
-            len(JOINTS), self.stacks, self.blocks, self.width, self.depth, self.pool
+            self.maps, self.stacks, self.blocks, self.width, self.depth, self.pool
         )
         return nn.Sequential(Pixels(), hourglass)
 
@@ -56,41 +60,62 @@ class PoseInputs:
     """Makes the inputs of pose losses: all stacks' maps, and what each is compared with.
 
     Args:
-        sigma: Of the Gaussian in ``target``, in cells of the map (UniLoss table 1 varies it).
+        sigma: Of the Gaussian in ``target``, in cells of the map (UniLoss table 1 varies it). 0:
+            the joint's cell is 1, all others are 0.
         window: Cells of its side that are not 0. ``None``: up to three sigma.
+        joints: Those that the network has maps of, in their order. ``None``: all 16.
     """
 
-    sigma: PositiveFloat = 1.0
+    sigma: NonNegativeFloat = 1.0
     window: PositiveInt | None = None
+    joints: tuple[Joint, ...] | None = None
 
     def __call__(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The inputs, by name; a cell's index is the place of its middle.
 
         Args:
-            output: ``[n, s, 16, h, w]``; the s stacks of an image come one after the other.
-            targets: ``joint``, ``visible``, ``head``, ``torso`` as shares of the image's side.
+            output: ``[n, s, k, h, w]``; the s stacks of an image come one after the other.
+            targets: ``joint``, ``visible``, ``head``, ``torso`` as shares of the image's side, of
+                all 16 joints.
+
+        Raises:
+            TaskError: The network has not as many maps as there are joints.
         """
-        stacks, (height, width) = output.shape[1], output.shape[-2:]
+        stacks, maps, (height, width) = output.shape[1], output.shape[2], output.shape[-2:]
+        joints = JOINTS if self.joints is None else self.joints
+        if len(joints) != maps:
+            raise TaskError(
+                f"the network has {maps} maps (network.maps) for {len(joints)} joints "
+                f"(inputs.joints): {', '.join(joints)}"
+            )
+        index = torch.tensor([JOINTS.index(joint) for joint in joints], device=output.device)
+        joint = targets["joint"].index_select(1, index)
+        visible = targets["visible"].index_select(1, index)
 
         def each(value: Tensor) -> Tensor:
             return value if stacks == 1 else value.repeat_interleave(stacks, dim=0)
 
         target = heatmaps_2d(
-            targets["joint"],
+            joint,
             (height, width),
-            sigma=self.sigma,
-            window=self.window or 2 * max(round(3 * self.sigma), 1) + 1,
+            sigma=self.sigma or 1.0,
+            window=self._window(),
             centre=containing_cell,
-            visible=targets["visible"],
+            visible=visible,
         )
         return {
             "heatmap": output.flatten(0, 1),
-            "joint": each(targets["joint"] * width - 0.5),
-            "visible": each(targets["visible"]),
+            "joint": each(joint * width - 0.5),
+            "visible": each(visible),
             "head": each(targets["head"] * width),
             "torso": each(targets["torso"] * width),
             "target": each(target),
         }
+
+    def _window(self) -> int:
+        if self.sigma == 0:
+            return 1
+        return self.window or 2 * max(round(3 * self.sigma), 1) + 1
 
 
 PROVIDES = {

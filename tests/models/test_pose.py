@@ -11,14 +11,15 @@ import torch
 from PIL import Image
 
 from lossc.models import pose_report
+from lossc.models.data.joints import JOINTS
 from lossc.models.data.rendered_figures import figures
 from lossc.models.data.split import Splits
 from lossc.models.errors import LosscError, TaskError, TrainingError
 from lossc.models.evaluate import evaluate
 from lossc.models.losses import resolve
-from lossc.models.pose_metrics import guess, pckh, summary
+from lossc.models.pose_metrics import guess, pckh, shares_found, summary
 from lossc.models.recipe import Optimiser, Schedule
-from lossc.models.recipes import pose, pose_anchor, pose_anchor_8, pose_uniloss
+from lossc.models.recipes import pose, pose_anchor, pose_anchor_8, pose_head, pose_uniloss
 from lossc.models.run import RunFolder
 from lossc.models.trainer import train
 
@@ -65,6 +66,35 @@ def test_every_loss_of_heatmaps_fits(loss, spots):
     value.backward()
     assert output.grad is not None
     assert (output.grad.abs().amax(dim=(2, 3, 4)) > 0).all()  # of every stack
+
+
+def test_a_target_without_width_is_one_cell(spots):
+    output, (_, targets) = torch.zeros(1, 1, 16, 64, 64), spots(1, 64)
+    inputs = pose.PoseInputs(sigma=0)(output, targets)
+    assert (inputs["target"].flatten(2).sum(dim=2) == 1).all()
+    peak = inputs["target"][0, 5].flatten().argmax()
+    assert [peak % 64, peak // 64] == [round(float(x)) for x in inputs["joint"][0, 5]]
+
+
+def test_one_joint_is_trained_and_tested_alone(spots):
+    """The published pose network of UniLoss: MPII's joint 9, 3,583,105 parameters."""
+    recipe = pose_head.RECIPE
+    assert sum(p.numel() for p in recipe.network().parameters()) == 3_583_105
+    maps, targets = spots(3, 8)
+    head = JOINTS.index("head_top")
+    everything = pose.PoseInputs()(maps[:, None], targets)
+    alone = recipe.inputs(maps[:, None, head : head + 1], targets)
+    for name in ("heatmap", "joint", "visible", "target"):
+        torch.testing.assert_close(alone[name], everything[name][:, head : head + 1])
+    found = recipe.summary(maps[:, None, head : head + 1], targets)
+    assert found["visible"].sum(dim=0).nonzero().flatten().tolist() == [head]
+    assert pckh(found) == shares_found(summary(maps[:, None], targets), "head", 0.5)["head"]
+
+
+def test_maps_and_joints_must_be_as_many(spots):
+    maps, targets = spots(2, 8)
+    with pytest.raises(TaskError, match=r"16 maps \(network.maps\) for 1 joints .*head_top"):
+        pose_head.RECIPE.inputs(maps[:, None], targets)
 
 
 def test_the_papers_settings():

@@ -1,0 +1,64 @@
+"""``lossc reproduce``: tables and figures of the papers, the published figures beside ours."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from lossc.models.reproduce.compare import compare
+from lossc.models.reproduce.experiment import Comparison, Experiment, Setting
+from lossc.models.reproduce.experiments import find_experiments
+from lossc.models.reproduce.report import Report, as_json, markdown, print_report
+from lossc.models.run import write_json, write_text
+
+
+def reproduce_command(names: Sequence[str], setting: Setting, as_json_text: bool = False) -> int:
+    """Make the experiments, print their reports, and keep them.
+
+    Each leaves ``report.json``, ``report.md`` and its figure in ``OUT/NAME``; runs are in
+    ``OUT/runs``, and those that are there already are not made again.
+
+    Args:
+        names: Of experiments, or ``all``.
+        setting: What the user wants.
+        as_json_text: Print JSON, and nothing else on standard output.
+
+    Returns:
+        The exit code: 1 where anything could not be measured.
+
+    Raises:
+        LosscError: There is no such experiment, or a setting is wrong.
+    """
+    experiments = find_experiments(list(names))
+    reports = []
+    for experiment in experiments:
+        if len(experiments) > 1:
+            print(f"{experiment.name} ...", file=sys.stderr)
+        report = perform(experiment, setting)
+        keep(report, setting)
+        reports.append(report)
+        if not as_json_text:
+            print_report(report, Console(highlight=False))
+    if as_json_text:
+        figures = [as_json(report, setting.command_of(report.name)) for report in reports]
+        print(json.dumps(figures, indent=2, allow_nan=False))
+    return int(any(report.failed for report in reports))
+
+
+def perform(experiment: Experiment, setting: Setting) -> Report:
+    """Make one experiment."""
+    if isinstance(experiment, Comparison):
+        return compare(experiment, setting)
+    return experiment.perform(setting)
+
+
+def keep(report: Report, setting: Setting) -> None:
+    """Write the report beside its figure."""
+    folder = setting.out / report.name
+    folder.mkdir(parents=True, exist_ok=True)
+    command = setting.command_of(report.name)
+    write_json(folder / "report.json", as_json(report, command))
+    write_text(folder / "report.md", markdown(report, command))

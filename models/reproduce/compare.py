@@ -1,0 +1,134 @@
+"""From the runs of a comparison to its report."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from lossc.models.recipe import Recipe
+from lossc.models.reproduce.experiment import Case, Claim, Comparison, Setting
+from lossc.models.reproduce.figure import save_histories
+from lossc.models.reproduce.report import Line, Report, verdict, without_empty
+from lossc.models.reproduce.sweep import Runs, make_runs
+from lossc.models.run import Failure, Run
+from lossc.models.table import Spread
+
+
+def compare(experiment: Comparison, setting: Setting) -> Report:
+    """Make what is missing of a comparison, and put it beside the paper's figures."""
+    seeds = setting.seeds or (1 if setting.quick else experiment.seeds)
+    runs = make_runs(experiment, setting, seeds)
+    lines = tuple(_line(experiment, case, runs) for case in experiment.cases)
+    files = {}
+    if experiment.curves is not None:
+        path = setting.out / experiment.name / "curves.png"
+        found = {case.label: finished_runs(runs, case.label) for case in experiment.cases}
+        if save_histories(experiment, found, path):
+            files["curves"] = path
+    return Report(
+        name=experiment.name,
+        title=experiment.title,
+        source=experiment.source,
+        columns=experiment.columns,
+        lines=lines,
+        paper=experiment.setup,
+        here=_trained(experiment, runs),
+        notes=(*experiment.notes, *(experiment.quick_notes if setting.quick else ())),
+        verdicts=tuple(_judged(claim, experiment, lines) for claim in experiment.claims),
+        files=files,
+    )
+
+
+def finished_runs(runs: Runs, label: str) -> list[Run]:
+    """The runs of a case that there are."""
+    return [outcome for outcome in runs[label] if isinstance(outcome, Run)]
+
+
+def _line(experiment: Comparison, case: Case, runs: Runs) -> Line:
+    found = finished_runs(runs, case.label)
+    after = experiment.after or (lambda run: {})
+    figures = [{**run.test, **after(run)} for run in found]
+    measured = {}
+    for column in experiment.columns:
+        values = tuple(one[column.metric] for one in figures if column.metric in one)
+        measured[column.title] = Spread(values) if values else None
+    reasons = (
+        outcome.reason if isinstance(outcome, Failure) else outcome
+        for outcome in runs[case.label]
+        if not isinstance(outcome, Run)
+    )
+    return Line(case.label, case.published, measured, without_empty(list(reasons)))
+
+
+def _trained(experiment: Comparison, runs: Runs) -> tuple[str, ...]:
+    """What was trained here, a line for each task and size."""
+    found = [
+        (case, run) for case in experiment.cases for run in finished_runs(runs, case.label)[:1]
+    ]
+    of: dict[str, list[str]] = {}
+    for case, run in found:
+        of.setdefault(describe(run.job.recipe, run.job.data), []).append(case.label)
+    lines = []
+    for text, labels in of.items():
+        whose = "" if len(of) == 1 else f"{', '.join(labels)}: "
+        lines.append(whose + text)
+    rates = {case.label: f"{run.job.learning_rate:g}" for case, run in found}
+    if len(set(rates.values())) == 1:
+        lines.append(f"learning rate {next(iter(rates.values()))}")
+    elif rates:
+        by_rate: dict[str, list[str]] = {}
+        for label, rate in rates.items():
+            by_rate.setdefault(rate, []).append(label)
+        parts = (f"{rate} ({', '.join(labels)})" for rate, labels in by_rate.items())
+        lines.append(f"learning rates {'; '.join(parts)}")
+    counts = {len(finished_runs(runs, case.label)) for case in experiment.cases}
+    lines.append(f"seeds: {' or '.join(str(count) for count in sorted(counts))}")
+    return tuple(lines)
+
+
+def describe(recipe: Recipe, data: Path | None) -> str:
+    """Task, data, network and schedule, as far as figures depend on them."""
+    splits = recipe.data(data)
+    train = min(len(splits.train), recipe.examples or len(splits.train))
+    network = recipe.network()
+    size = sum(parameter.numel() for parameter in network.parameters())
+    where = "from the folder of --data" if data is not None else recipe.embedded or "embedded"
+    return (
+        f"{recipe.name}, {train:,} examples to train on, {len(splits.val):,} for validation, "
+        f"{len(splits.test):,} to test on ({where}); {size:,} parameters; {recipe.epochs} epochs, "
+        f"batches of {recipe.batch_size}"
+    )
+
+
+def _judged(claim: Claim, experiment: Comparison, lines: Sequence[Line]) -> str:
+    column = next(column for column in experiment.columns if column.title == claim.column)
+    by_label = {line.label: line.measured[claim.column] for line in lines}
+    one, other = by_label[claim.better], by_label[claim.than]
+    if one is None or other is None or len(one.values) != len(other.values):
+        return verdict(claim.text, None, "not measured")
+    sign = -1.0 if column.smaller else 1.0
+    gains = [sign * column.scale * (a - b) for a, b in zip(one.values, other.values, strict=True)]
+    return judge(claim, gains, column.digits)
+
+
+def judge(claim: Claim, gains: Sequence[float], digits: int) -> str:
+    """Whether a conclusion is seen in the gains of one row over another, seed by seed.
+
+    It is open where the mean is nearer to the border than two standard errors. A single run has
+    none: its sign decides, and the text says so.
+    """
+    mean = statistics.fmean(gains)
+    several = len(gains) > 1
+    error = statistics.stdev(gains) / math.sqrt(len(gains)) if several else 0.0
+    detail = f"{mean:+.{digits}f}"
+    detail += f" ± {error:.{digits}f} standard error" if several else ", one run"
+    if claim.margin is None:
+        room = mean
+    else:
+        room = claim.margin - abs(mean)
+        detail += f"; level within {claim.margin:g}"
+    if several and abs(room) <= 2 * error:
+        return verdict(claim.text, None, detail)
+    return verdict(claim.text, room > 0, detail)

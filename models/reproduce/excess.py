@@ -1,0 +1,205 @@
+"""Where Anchor Loss is above binary cross entropy, and how that changes while a network trains."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lossc.models.analysis import anchor_excess
+from lossc.models.data.joints import JOINTS
+from lossc.models.data.split import Split
+from lossc.models.pose_augment import as_floats
+from lossc.models.recipe import Recipe
+from lossc.models.reproduce.compare import describe
+from lossc.models.reproduce.experiment import Case, Comparison, Setting, Study
+from lossc.models.reproduce.recipes import job_of, recipe_of
+from lossc.models.reproduce.report import Column, Line, Report
+from lossc.models.reproduce.sweep import train_all
+from lossc.models.run import Failure, Job, RunFolder
+from lossc.models.table import Spread
+
+GAMMA = 2.0
+CASE = Case("AL, gamma 2", "pose-anchor", f"anchor_pose(gamma={GAMMA:g})")
+TIMES = 5  # epochs that are shown, the first and the last among them
+SHOWN = ("left_ankle", "right_ankle", "left_wrist", "right_wrist")
+IMAGES = 64  # of the validation set, that the shares are of
+
+
+def figure_7(setting: Setting) -> Report:
+    """Train on Anchor Loss, and draw where it exceeds binary cross entropy after some epochs."""
+    recipe, data = recipe_of(_AS_COMPARISON, CASE, setting)
+    epochs = spaced(recipe.epochs, TIMES)
+    recipe = replace(recipe, keep=epochs)
+    job = job_of(recipe, CASE, 0, setting, data)
+    reason = _trained(job, epochs, setting)
+    split = recipe.data(data).val.first(IMAGES)
+    lines, files = [], {}
+    if not reason:
+        maps = {epoch: excess_after(job, epoch, split) for epoch in epochs}
+        folder = setting.out / FIGURE_7.name
+        folder.mkdir(parents=True, exist_ok=True)
+        files["maps"] = save_maps(split, maps, folder / "maps.png")
+        files["weights"] = save_weights(maps, folder / "excess.npz")
+        for name, figure in FIGURES.items():
+            measured = {str(epoch): Spread((figure(excess),)) for epoch, excess in maps.items()}
+            lines.append(Line(name, {}, measured))
+    else:
+        lines.append(Line("trained", {}, {}, (reason,)))
+    return Report(
+        name=FIGURE_7.name,
+        title=FIGURE_7.title,
+        source=FIGURE_7.source,
+        columns=tuple(Column(str(epoch), str(epoch), scale=1.0, digits=4) for epoch in epochs),
+        lines=tuple(lines),
+        paper="MPII, maps of some images over the epochs; no figures",
+        here=(describe(recipe, data), f"{len(split)} images of the validation set"),
+        notes=("columns are epochs; excess in nats, of all pixels of the maps of visible joints",),
+        files=files,
+    )
+
+
+def _share(excess: Tensor) -> float:
+    return float((excess > 0).sum() / excess.isfinite().sum())
+
+
+def _mean(excess: Tensor) -> float:
+    return float(excess.clamp_min(0).nanmean())
+
+
+def _saved(excess: Tensor) -> float:
+    return float((-excess).clamp_min(0).nanmean())
+
+
+#: What is said of the excess of all pixels, by row.
+FIGURES = {
+    "share of pixels that count more": _share,
+    "mean of what they count more": _mean,
+    "mean of what the others count less": _saved,
+}
+
+
+def spaced(epochs: int, times: int) -> tuple[int, ...]:
+    """Some of the epochs 1 to ``epochs``: the first, the last, and others at equal ratios."""
+    ratios = (epochs ** (number / (times - 1)) for number in range(times))
+    return tuple(sorted({round(ratio) for ratio in ratios}))
+
+
+def kept_weights(job: Job, epoch: int) -> Path:
+    """Where a run keeps the weights after an epoch."""
+    return RunFolder(job.folder).kept(epoch)
+
+
+def _trained(job: Job, epochs: Sequence[int], setting: Setting) -> str:
+    """Make the run, unless its weights are all there; why it could not be made, or nothing."""
+    if all(kept_weights(job, epoch).is_file() for epoch in epochs):
+        return ""
+    if not setting.train:
+        return "not trained yet"
+    (outcome,) = train_all([job], setting)
+    return outcome.reason if isinstance(outcome, Failure) else ""
+
+
+@torch.no_grad()
+def excess_after(job: Job, epoch: int, split: Split) -> Tensor:
+    """What Anchor Loss adds to each pixel after an epoch.
+
+    Args:
+        job: A run that kept its weights.
+        epoch: One of those that it kept.
+        split: Images.
+
+    Returns:
+        ``[n, k, h, w]``, in nats, of the last stack's maps; NaN in maps of joints that are not
+        visible.
+    """
+    network = job.recipe.network()
+    weights = torch.load(kept_weights(job, epoch), map_location="cpu", weights_only=True)
+    network.load_state_dict(weights)
+    network.eval()
+    return excess_of(network(split.features), split.targets, job.recipe)
+
+
+def excess_of(output: Tensor, targets: Mapping[str, Tensor], recipe: Recipe) -> Tensor:
+    """The same of an output ``[n, s, k, h, w]``."""
+    inputs = recipe.inputs(output[:, -1:], targets)
+    excess = anchor_excess(inputs["heatmap"], inputs["target"], GAMMA)
+    return excess.masked_fill(~inputs["visible"][..., None, None], float("nan"))
+
+
+def save_weights(maps: Mapping[int, Tensor], path: Path) -> Path:
+    """The maps by epoch: arrays ``epoch_N`` of float32 ``[n, k, h, w]``."""
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as file:
+        arrays = {f"epoch_{epoch}": excess.numpy() for epoch, excess in maps.items()}
+        np.savez_compressed(file, **arrays)
+    os.replace(partial, path)
+    return path
+
+
+def save_maps(split: Split, maps: Mapping[int, Tensor], path: Path, rows: int = 4) -> Path:
+    """Draw images with the excess over them, red where a pixel counts more and blue where less.
+
+    Args:
+        split: Images, ``[n, 3, s, s]``, with their joints.
+        maps: Of the excess, by epoch.
+        path: A PNG file.
+        rows: Images, each with one joint that is hard to tell from another's.
+
+    Returns:
+        ``path``.
+    """
+    shown = _shown(split, rows)
+    figure = Figure(figsize=(2.2 * len(maps), 2.3 * len(shown)), layout="constrained")
+    FigureCanvasAgg(figure)
+    side = split.features.shape[-1]
+    grid = figure.subplots(len(shown), len(maps), squeeze=False)
+    for panels, (image, joint) in zip(grid, shown, strict=True):
+        top = max(float(excess[image, joint].abs().max()) for excess in maps.values()) or 1.0
+        for axes, (epoch, excess) in zip(panels, maps.items(), strict=True):
+            axes.imshow(as_floats(split.features[image]).permute(1, 2, 0).numpy())
+            axes.imshow(
+                excess[image, joint].numpy(),
+                extent=(-0.5, side - 0.5, side - 0.5, -0.5),
+                cmap="seismic",
+                vmin=-top,
+                vmax=top,
+                alpha=0.6,
+            )
+            place = side * split.targets["joint"][image, joint] - 0.5
+            axes.plot(*place.tolist(), "+", color="lime", ms=8)
+            axes.set_title(f"{JOINTS[joint].replace('_', ' ')}, epoch {epoch}", fontsize=7)
+            axes.set_axis_off()
+    partial = path.with_name(path.name + ".part")
+    figure.savefig(partial, format="png", dpi=110)
+    os.replace(partial, path)
+    return path
+
+
+def _shown(split: Split, rows: int) -> list[tuple[int, int]]:
+    """An image and a visible joint for each row, other joints in turn."""
+    joints = [JOINTS.index(name) for name in SHOWN]
+    found = []
+    for image in range(len(split)):
+        joint = joints[len(found) % len(joints)]
+        if len(found) < rows and bool(split.targets["visible"][image, joint]):
+            found.append((image, joint))
+    return found
+
+
+FIGURE_7 = Study(
+    name="anchor-figure-7",
+    title="where Anchor Loss is above binary cross entropy, over the epochs",
+    source="Anchor Loss, figure 7",
+    perform=figure_7,
+)
+_AS_COMPARISON = Comparison(
+    FIGURE_7.name, FIGURE_7.title, FIGURE_7.source, setup="", columns=(), cases=(CASE,)
+)

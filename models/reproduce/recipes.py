@@ -1,0 +1,83 @@
+"""The recipe of a case: the task as the paper trains it, or its quick form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lossc.models.errors import MissingData
+from lossc.models.losses import resolve
+from lossc.models.recipe import Recipe
+from lossc.models.recipes import find_recipe
+from lossc.models.reproduce.experiment import Case, Comparison, Setting
+from lossc.models.run import Job
+from lossc.models.settings import with_settings
+
+
+def recipe_of(
+    experiment: Comparison, case: Case, setting: Setting, start: Path | None = None
+) -> tuple[Recipe, Path | None]:
+    """What a case trains, and the folder of its data.
+
+    The quick form is on embedded data where the folder that the user names, for all experiments,
+    has nothing for the task.
+
+    Args:
+        experiment: That the case is of.
+        case: A row.
+        setting: The user's.
+        start: Weights that the network begins with.
+
+    Raises:
+        TaskError: A setting does not fit the task.
+        DataError: The data is damaged, or missing in the full form.
+    """
+    data = setting.data
+    recipe = find_recipe(case.quick_task or case.task if setting.quick else case.task)
+    if setting.quick:
+        if not _found(recipe, data):
+            data = None
+        recipe = recipe.shortened(embedded=data is None)
+    recipe = with_settings(recipe, case.settings)
+    recipe = with_settings(recipe, case.quick_settings if setting.quick else case.full_settings)
+    recipe = with_settings(recipe, setting.settings)
+    if start is not None:
+        network: Any = recipe.network  # its weights are looked for when it is built
+        recipe = replace(recipe, network=replace(network, start=str(start)))
+    if experiment.measures:
+        recipe = replace(recipe, metrics={**recipe.metrics, **experiment.measures})
+    return recipe, data
+
+
+def _found(recipe: Recipe, data: Path | None) -> bool:
+    """Whether a folder was named and has the task's data, whole or damaged."""
+    if data is None:
+        return False
+    try:
+        recipe.data(data)
+    except MissingData:
+        return False
+    return True
+
+
+def job_of(recipe: Recipe, case: Case, seed: int, setting: Setting, data: Path | None) -> Job:
+    """One run of a case; its folder follows from its settings, so that experiments share runs.
+
+    Args:
+        recipe: Of the case.
+        case: A row.
+        seed: Of the run.
+        setting: The user's.
+        data: Where the recipe's data is.
+    """
+    text = case.quick_loss or case.loss if setting.quick else case.loss
+    choice = resolve(text, recipe)
+    rate = choice.learning_rate or recipe.learning_rate(choice.rule)
+    job = Job(recipe, choice, seed, rate, Path(), data)
+    whole = json.dumps(job.settings | {"seed": None, "loss_seed": None}, sort_keys=True)
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    name = f"{choice.folder[:60]}-{digest}"
+    return replace(job, folder=setting.out / "runs" / recipe.name / name / str(seed))

@@ -1,0 +1,241 @@
+"""The tables and figures of UniLoss (Liu, Wang and Deng, ECCV 2020)."""
+
+from __future__ import annotations
+
+from lossc.models.reproduce.experiment import Case, Claim, Comparison, Curves
+from lossc.models.reproduce.report import Column
+
+PAPER = "UniLoss"
+ACCURACY = Column("accuracy, %", "accuracy")
+AP = Column("AP", "average_precision", scale=1.0, digits=4)
+PCKH = Column("PCKh, %", "pckh")
+
+#: The published code's surrogate: its own gradient rule, on scores that went through a sigmoid.
+PUBLISHED = "interpolation=idw(gradient=published), squash=sigmoid"
+
+
+def counted(count: int) -> str:
+    """The same with another number of anchors of each type."""
+    anchors = f"good={count}, bad={count}, nearby={count}"
+    return f"interpolation=idw(gradient=published, {anchors}), squash=sigmoid"
+
+
+def _pckh(label: str, figure: str, loss: str, **settings: object) -> Case:
+    keys = {name.replace("__", "."): value for name, value in settings.items()}
+    return Case(label, "pose-head", loss, {"PCKh, %": figure} if figure else {}, keys)
+
+
+SIGMAS = ((0.1, "91.31"), (0.5, "95.13"), (0.7, "93.06"), (1, "95.71"), (3, "95.74"), (5, "94.99"))
+MSE = "heatmap_mse"
+
+AP_TEXT = Comparison(
+    name="uniloss-ap",
+    title="average precision of zeros against the rest",
+    source=f"{PAPER}, section 4.2.3",
+    setup="MNIST, 54,000 training images, MLP 784-500-300, 30 epochs, rate 0.01",
+    columns=(AP,),
+    cases=(
+        Case("cross entropy", "mnist-ap", "bce", {"AP": "0.9989"}),
+        Case("UniLoss", "mnist-ap", "interpolated_average_precision", {"AP": "0.9988"}),
+    ),
+    claims=(Claim("level with cross entropy", "UniLoss", "cross entropy", "AP", margin=0.001),),
+    notes=("one output and binary cross entropy, where the paper has two and a softmax",),
+)
+
+TABLE_1 = Comparison(
+    name="uniloss-table-1",
+    title="PCKh of the head's top, by the Gaussian that the squared error is told to match",
+    source=f"{PAPER}, table 1",
+    setup="MPII, 22,000 training images, one hourglass, 50 epochs; all joints but the head's left "
+    "out",
+    columns=(PCKH,),
+    cases=(
+        _pckh("one-hot target", "", MSE, inputs__sigma=0),
+        *(_pckh(f"MSE, sigma {s:g}", figure, MSE, inputs__sigma=s) for s, figure in SIGMAS),
+        _pckh("MSE, sigma 10", "92.25", MSE, inputs__sigma=10),
+        _pckh("UniLoss", "95.77", "pckh"),
+    ),
+    claims=(
+        Claim("level with the best Gaussian", "UniLoss", "MSE, sigma 3", "PCKh, %", margin=0.5),
+        Claim("a narrow Gaussian is worse", "MSE, sigma 3", "MSE, sigma 0.1", "PCKh, %"),
+        Claim("a wide Gaussian is worse", "MSE, sigma 3", "MSE, sigma 10", "PCKh, %"),
+        Claim("a one-hot target does not train", "MSE, sigma 3", "one-hot target", "PCKh, %"),
+    ),
+    notes=(
+        "the network reads 256 x 256 pixels as in the public code; the paper says 224",
+        "anchors flip all comparisons of a pixel; the public code mixes three kinds",
+    ),
+)
+
+TABLE_2 = Comparison(
+    name="uniloss-table-2",
+    title="accuracy of ResNet-20",
+    source=f"{PAPER}, table 2",
+    setup="CIFAR-10 and CIFAR-100, 45,000 training images, ResNet-20, 200 epochs; UniLoss on "
+    "CIFAR-100 five times as many, at 20 of 99 comparisons",
+    columns=(ACCURACY,),
+    cases=(
+        Case("CIFAR-10, CE", "cifar10", "cross_entropy", {"accuracy, %": "91.49"}),
+        Case("CIFAR-10, UniLoss", "cifar10", "accuracy", {"accuracy, %": "91.64"}),
+        Case(
+            "CIFAR-100, CE",
+            "cifar100",
+            "cross_entropy",
+            {"accuracy, %": "65.90"},
+            full_settings={"epochs": 200, "schedule.milestones": [140, 160]},
+        ),
+        Case("CIFAR-100, CE, longer", "cifar100", "cross_entropy"),
+        Case("CIFAR-100, UniLoss", "cifar100", "accuracy(rivals=20)", {"accuracy, %": "65.92"}),
+    ),
+    claims=(
+        Claim("level on 10 classes", "CIFAR-10, UniLoss", "CIFAR-10, CE", "accuracy, %", 0.5),
+        Claim("level on 100 classes", "CIFAR-100, UniLoss", "CIFAR-100, CE", "accuracy, %", 0.5),
+    ),
+    notes=("750 epochs on CIFAR-100 as in the public code; five times 200 are 1,000",),
+    quick_notes=("CE and CE, longer are the same run in the quick form",),
+)
+
+BATCHES = (
+    (8, "87.89"),
+    (16, "90.05"),
+    (32, "90.82"),
+    (64, "91.23"),
+    (128, "91.64"),
+    (256, "90.94"),
+    (512, "89.10"),
+    (1024, "87.20"),
+)
+
+TABLE_3 = Comparison(
+    name="uniloss-table-3",
+    title="accuracy by the size of the batches",
+    source=f"{PAPER}, table 3",
+    setup="CIFAR-10, 45,000 training images, ResNet-20, 200 epochs",
+    columns=(ACCURACY,),
+    cases=tuple(
+        Case(
+            f"batches of {size}",
+            "cifar10",
+            "accuracy",
+            {"accuracy, %": figure},
+            {"batch_size": size},
+        )
+        for size, figure in BATCHES
+    ),
+    claims=(
+        Claim("small batches are worse", "batches of 128", "batches of 8", "accuracy, %"),
+        Claim("large batches are worse", "batches of 128", "batches of 1024", "accuracy, %"),
+    ),
+    notes=("one learning rate for all sizes; the paper says of none that it was changed",),
+)
+
+COUNTS = (5, 10, 16)
+_AP = dict(zip(COUNTS, ("0.9988", "0.9987", "0.9988"), strict=True))
+_ACCURACY = dict(zip(COUNTS, ("91.55", "91.54", "91.64"), strict=True))
+_PCKH = dict(zip(COUNTS, ("94.79", "94.95", "95.77"), strict=True))
+
+TABLE_4 = Comparison(
+    name="uniloss-table-4",
+    title="three tasks by the number of anchors of each type",
+    source=f"{PAPER}, table 4",
+    setup="MNIST, CIFAR-10 and MPII, each as in the paper's other tables",
+    columns=(AP, ACCURACY, PCKH),
+    cases=(
+        *(
+            Case(
+                f"AP, {count} anchors",
+                "mnist-ap",
+                f"interpolated_average_precision({counted(count)})",
+                {"AP": _AP[count]},
+            )
+            for count in COUNTS
+        ),
+        *(
+            Case(
+                f"accuracy, {count} anchors",
+                "cifar10",
+                f"accuracy(step=sigmoid(temperature=1), {counted(count)})",
+                {"accuracy, %": _ACCURACY[count]},
+            )
+            for count in COUNTS
+        ),
+        *(
+            Case(
+                f"PCKh, {count} anchors",
+                "pose-head",
+                "pckh(step=sigmoid(temperature=1), interpolation=idw(flips=row, "
+                f"good={count}, bad={count}, nearby={count}))",
+                {"PCKh, %": _PCKH[count]},
+            )
+            for count in COUNTS
+        ),
+    ),
+    claims=(
+        Claim("AP does not mind", "AP, 16 anchors", "AP, 5 anchors", "AP", 0.001),
+        Claim(
+            "accuracy does not mind",
+            "accuracy, 16 anchors",
+            "accuracy, 5 anchors",
+            "accuracy, %",
+            0.5,
+        ),
+        Claim("PCKh is better of more", "PCKh, 16 anchors", "PCKh, 5 anchors", "PCKh, %"),
+    ),
+)
+
+RANDOM_ANCHORS = Comparison(
+    name="uniloss-random-anchors",
+    title="accuracy with random anchors alone",
+    source=f"{PAPER}, section 3.4.2",
+    setup="not stated; random anchors alone are said to train no network at all",
+    columns=(ACCURACY,),
+    cases=(
+        Case(
+            "good, nearby and random",
+            "digits",
+            f"accuracy(step=sigmoid(temperature=1), {PUBLISHED})",
+        ),
+        Case(
+            "random alone",
+            "digits",
+            "accuracy(step=sigmoid(temperature=1), squash=sigmoid, interpolation="
+            "idw(gradient=published, good=0, nearby=0, bad=48, best=none))",
+        ),
+    ),
+    claims=(
+        Claim("random ones do not train", "good, nearby and random", "random alone", "accuracy, %"),
+    ),
+    notes=("on digits; the learning rates are those of the task",),
+)
+
+FIGURE_2 = Comparison(
+    name="uniloss-figure-2",
+    title="accuracy over the epochs, CE and UniLoss",
+    source=f"{PAPER}, figure 2",
+    setup="CIFAR-10, 45,000 training images, ResNet-20, 200 epochs",
+    columns=(ACCURACY,),
+    cases=TABLE_2.cases[:2],
+    curves=Curves(("train_accuracy", "val_accuracy")),
+    claims=TABLE_2.claims[:1],
+)
+
+FIGURE_3 = Comparison(
+    name="uniloss-figure-3",
+    title="PCKh over the epochs, MSE and UniLoss",
+    source=f"{PAPER}, figure 3",
+    setup="MPII, 22,000 training images, one hourglass, 50 epochs",
+    columns=(PCKH,),
+    cases=tuple(case for case in TABLE_1.cases if case.label in ("MSE, sigma 1", "UniLoss")),
+    curves=Curves(("train_pckh", "val_pckh")),
+)
+
+EXPERIMENTS = (
+    AP_TEXT,
+    TABLE_1,
+    TABLE_2,
+    TABLE_3,
+    TABLE_4,
+    FIGURE_2,
+    FIGURE_3,
+    RANDOM_ANCHORS,
+)

@@ -23,7 +23,7 @@ from lossc.models.errors import TrainingError
 from lossc.models.losses import resolve
 from lossc.models.recipe import Recipe
 from lossc.models.recipes import find_recipe
-from lossc.models.run import Job, RunFolder, read_json
+from lossc.models.run import Job, RunFolder, read_json, whole_settings
 from lossc.models.trainer import train
 
 RATES = (0.03, 0.1, 0.3, 1.0)
@@ -122,7 +122,7 @@ def finish(job: Job) -> None:
 def figures_of(job: Job) -> dict[str, Any] | None:
     """What a finished run found; ``None`` without one of these settings."""
     folder = RunFolder(job.folder)
-    if read_json(folder.settings) != job.settings:
+    if read_json(folder.settings) != whole_settings(job):
         return None
     found: dict[str, Any] | None = read_json(folder.result)
     return found

@@ -30,7 +30,7 @@ from lossc.models.losses import resolve
 from lossc.models.networks.two_stage import INIT_STD, INIT_STD_H1, INIT_STD_SUGGESTED
 from lossc.models.recipe import Recipe, Schedule
 from lossc.models.recipes.pose3d import at_depth, inputs
-from lossc.models.run import Job, read_json, write_json
+from lossc.models.run import Job, read_json, whole_settings, write_json
 from lossc.models.table import Spread
 from lossc.models.trainer import train
 
@@ -105,7 +105,7 @@ def one_run(
     rate = recipe.learning_rate(choice.rule)
     job = Job(recipe, choice, seed, rate, folder / str(seed), arguments.data)
     found = read_json(job.folder / "result.json")
-    if found is None or read_json(job.folder / "settings.json") != job.settings:
+    if found is None or read_json(job.folder / "settings.json") != whole_settings(job):
         if arguments.table:
             return None
         before = time.process_time()  # the clock on the wall counts other people's programs too

@@ -55,6 +55,9 @@ def train_command(
     squash: str | None = None,
     precision: str | None = None,
     resume: bool = True,
+    keep_finished: bool = False,
+    patience: int | None = None,
+    clip: float | None = None,
     folders: tuple[Path, ...] = (),
     inputs: Mapping[str, Path] = {},
     config: Path | None = None,
@@ -87,6 +90,9 @@ def train_command(
         squash: The same.
         precision: As Lightning names it.
         resume: Go on with unfinished runs of the same settings.
+        keep_finished: Make no finished run of the same settings again.
+        patience: In place of the recipe's, and so is ``clip``.
+        clip: The largest norm of the gradient.
         folders: Where names of specs are looked up before the bundled library.
         inputs: Files of inputs that are the same for every batch, by name.
         config: A YAML file with settings and options.
@@ -105,6 +111,7 @@ def train_command(
             "data": data,
             "lr": lr,
             "quick": quick or None,
+            "keep_finished": keep_finished or None,
             "out": out,
             "workers": workers,
             "step": step,
@@ -117,7 +124,7 @@ def train_command(
         options = Options(
             **{**written.options, **{key: each for key, each in given.items() if each is not None}}
         )
-        own = {"epochs": epochs, "batch_size": batch_size}
+        own = {"epochs": epochs, "batch_size": batch_size, "patience": patience, "clip": clip}
         recipe = _recipe(options, written, own)
         if show:
             print(
@@ -142,6 +149,7 @@ def train_command(
                 data=options.data,
                 precision=options.precision or "32-true",
                 resume=resume,
+                keep_finished=bool(options.keep_finished),
                 device=index,
             )
             for index, (choice, seed) in enumerate(

@@ -33,6 +33,7 @@ class Options:
     data: Path | None = None
     lr: PositiveFloat | None = None
     quick: bool | None = None
+    keep_finished: bool | None = None
     out: Path | None = None
     workers: PositiveInt | None = None
     step: str | None = None

@@ -33,13 +33,15 @@ def save_curves(recipe: Recipe, rows: Sequence[Row], path: Path) -> Path | None:
     plain, distance = figure.subplots(1, 2)
     for position, row in enumerate(drawn):
         colour = f"C{position % 10}"
-        epochs = [entry["epoch"] for entry in row.runs[0].history]
-        val, train = (_curves(row, f"{split}_{recipe.headline}") for split in ("val", "train"))
-        plain.plot(epochs, val.mean(axis=0), color=colour, label=row.loss)
-        plain.fill_between(epochs, val.min(axis=0), val.max(axis=0), color=colour, alpha=0.2, lw=0)
-        plain.plot(epochs, train.mean(axis=0), color=colour, linestyle="--", lw=1)
-        for curve, style in ((val, "-"), (train, "--")):
-            error = curve.mean(axis=0) if recipe.headline_smaller else 1 - curve.mean(axis=0)
+        val, train = (row.history(f"{split}_{recipe.headline}") for split in ("val", "train"))
+        epochs = np.arange(1, val.shape[1] + 1)
+        low, high = np.nanmin(val, axis=0), np.nanmax(val, axis=0)
+        means = [np.nanmean(part, axis=0) for part in (val, train)]
+        plain.plot(epochs, means[0], color=colour, label=row.loss)
+        plain.fill_between(epochs, low, high, color=colour, alpha=0.2, lw=0)
+        plain.plot(epochs, means[1], color=colour, linestyle="--", lw=1)
+        for mean, style in zip(means, ("-", "--"), strict=True):
+            error = mean.copy() if recipe.headline_smaller else 1 - mean
             error[error <= 0] = np.nan  # a perfect score has no place on a logarithmic axis
             distance.semilogy(epochs, error, color=colour, linestyle=style)
     name = recipe.headline.replace("_", " ")
@@ -53,8 +55,3 @@ def save_curves(recipe: Recipe, rows: Sequence[Row], path: Path) -> Path | None:
     figure.savefig(partial, format="png", dpi=120)
     os.replace(partial, path)
     return path
-
-
-def _curves(row: Row, key: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """``[run, epoch]``."""
-    return np.array([[entry[key] for entry in run.history] for run in row.runs])

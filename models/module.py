@@ -34,7 +34,8 @@ class TrainingModule(LightningModule):
     Of several processes each sends its part of a batch through the network, gathers the outputs of
     all, and computes the loss of the whole batch: a loss need not be a mean over examples.
 
-    After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``loss_*`` (what the loss
+    After an epoch ``epoch_figures`` has ``loss`` (mean over the steps), ``grad_norm`` (the same,
+    before clipping, if the recipe clips), ``loss_*`` (what the loss
     says of itself, if it has a method ``figures() -> Mapping[str, float]``, and the gradients of
     its terms: see ``terms_watch.py``), ``train_*`` (metrics and watched figures of the outputs
     while training, as they came) and ``val_*`` (the same).
@@ -73,13 +74,14 @@ class TrainingModule(LightningModule):
         self._direct = False
         self._steps = 0
         self._sum: Tensor | float = 0.0
+        self._norms: Tensor | float = 0.0
         self._running = Running(recipe)
         self._terms = TermsWatch(loss)
         self._changes = torch.Generator()
 
     def configure_optimizers(self) -> Any:
         optimiser = self.recipe.optimiser.build(self.parameters(), self.learning_rate)
-        return [optimiser], [self.recipe.schedule.build(optimiser)]
+        return [optimiser], [self.recipe.schedule.build(optimiser, self.recipe.epochs)]
 
     def on_fit_start(self) -> None:
         one_device = isinstance(self.trainer.strategy, SingleDeviceStrategy)
@@ -91,7 +93,7 @@ class TrainingModule(LightningModule):
         tell = getattr(self.loss, "set_epoch", None)  # a baseline has no such thing
         if tell is not None:
             tell(self.current_epoch)
-        self._steps, self._sum = 0, 0.0
+        self._steps, self._sum, self._norms = 0, 0.0, 0.0
         self._running.clear()
 
     def training_step(self, batches: list[Split], batch_idx: int) -> None:
@@ -107,6 +109,8 @@ class TrainingModule(LightningModule):
                 value.backward()  # type: ignore[no-untyped-call]
             else:
                 self.manual_backward(value)
+            self._clip(optimiser)
+            self._warm_up(optimiser)
             optimiser.step()
             self._running.add(output.detach(), batch.targets)
             self._sum = self._sum + value.detach()
@@ -116,6 +120,10 @@ class TrainingModule(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         schedule: Any = self.lr_schedulers()
+        for group, rate in zip(
+            schedule.optimizer.param_groups, schedule.get_last_lr(), strict=True
+        ):
+            group["lr"] = rate  # as it is without warm-up: schedules build on it
         schedule.step()
         self._check_finite()
         self.epoch_figures = on_first(self._figures)
@@ -123,6 +131,8 @@ class TrainingModule(LightningModule):
 
     def _figures(self) -> dict[str, float]:
         found = {"loss": float(self._sum) / max(self._steps, 1)}
+        if self.recipe.clip is not None:
+            found["grad_norm"] = float(self._norms) / max(self._steps, 1)
         parts = (
             ("loss", self._terms.epoch()),
             ("train", self._running.figures()),
@@ -146,6 +156,31 @@ class TrainingModule(LightningModule):
             raise TrainingError(f"{self._where()}: the loss has no gradient")
         self._terms.note(taken)
         return value, output
+
+    def _clip(self, optimiser: Any) -> None:
+        """Shorten the gradient; under mixed precision after the scale is taken out of it."""
+        if self.recipe.clip is None:
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None:
+            scaler.unscale_(getattr(optimiser, "optimizer", optimiser))
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.recipe.clip)
+        self._norms = self._norms + norm
+
+    def _warm_up(self, optimiser: Any) -> None:
+        """Set the rate of the coming step, in the epochs of the warm-up."""
+        schedule = self.recipe.schedule
+        if not schedule.warmup_epochs or self.current_epoch >= schedule.warmup_epochs:
+            return
+        scheduler: Any = self.lr_schedulers()
+        done = self.current_epoch + (self._steps + 1) / self._steps_in_epoch
+        for group, rate in zip(optimiser.param_groups, scheduler.get_last_lr(), strict=True):
+            group["lr"] = rate * schedule.warmup(done)
+
+    @property
+    def _steps_in_epoch(self) -> int:
+        batches: Any = self.trainer.train_dataloader
+        return int(batches.steps)
 
     def _check_finite(self) -> None:
         # a sum that was not finite once never is again

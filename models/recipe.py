@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
@@ -68,17 +68,27 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate over the epochs: multiplied by ``factor`` after each of ``milestones``.
+    r"""The learning rate over the epochs: multiplied by ``factor`` after each of ``milestones``.
+
+    With :math:`T` epochs, :math:`W` of them of warm-up, ``cosine`` has the rate
+    :math:`(1 + \cos(\pi \max(0, t - W) / (T - W))) / 2` of the first one in the 0-based epoch t.
+
+    Source of cosine: Loshchilov and Hutter, SGDR (ICLR 2017), equation 5, without restarts.
 
     Args:
         milestones: Epochs that are done by then, rising.
         factor: What the rate is multiplied by at each.
         factors: In place of it, one for each milestone.
+        decay: ``cosine``: in place of the milestones.
+        warmup_epochs: In the first epochs the rate rises linearly, from step to step, up to what
+            the schedule says (Anchor Loss, section 4.1, has five of them for ImageNet).
     """
 
     milestones: tuple[PositiveInt, ...] = ()
     factor: PositiveFloat = 0.1
     factors: tuple[PositiveFloat, ...] = ()
+    decay: Literal["milestones", "cosine"] = "milestones"
+    warmup_epochs: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
         if any(one >= other for one, other in pairwise(self.milestones)):
@@ -86,12 +96,27 @@ class Schedule:
         if self.factors and len(self.factors) != len(self.milestones):
             raise ValueError(f"{len(self.factors)} factors for {len(self.milestones)} milestones")
 
-    def build(self, optimiser: torch.optim.Optimizer) -> LRScheduler:
-        """The torch scheduler, to be stepped once an epoch."""
+    def build(self, optimiser: torch.optim.Optimizer, epochs: int = 1) -> LRScheduler:
+        """The torch scheduler, to be stepped once an epoch; it knows nothing of the warm-up.
+
+        Args:
+            optimiser: Whose rate it sets.
+            epochs: How many there will be, for ``cosine``.
+        """
+        if self.decay == "cosine":
+            first, whole = self.warmup_epochs, max(epochs - self.warmup_epochs, 1)
+            return LambdaLR(
+                optimiser,
+                lambda done: (1 + math.cos(math.pi * min(max(done - first, 0) / whole, 1))) / 2,
+            )
         if self.factors:
             steps = list(zip(self.milestones, self.factors, strict=True))
             return LambdaLR(optimiser, lambda done: math.prod(f for at, f in steps if at <= done))
         return MultiStepLR(optimiser, list(self.milestones), gamma=self.factor)
+
+    def warmup(self, done: float) -> float:
+        """What the rate is multiplied by after ``done`` epochs, the step that comes included."""
+        return min(done / self.warmup_epochs, 1.0) if self.warmup_epochs else 1.0
 
 
 @dataclass(frozen=True)
@@ -184,6 +209,10 @@ class Recipe:
         keep: Epochs after which the network's weights are kept beside the checkpoints, in
             ``epoch-N.pt``; the weights of a run do not depend on it.
         watched: Figures that are logged after each epoch, like the metrics, and are in no table.
+        patience: Stop after so many epochs whose validation headline is no better than the best
+            before. ``None``: never.
+        clip: The largest norm of all gradients together; longer ones are shortened to it before
+            each step. ``None``: any.
         embedded: What the data is, where it stands in for the task's own; else empty.
     """
 
@@ -214,6 +243,8 @@ class Recipe:
     augment: Augment | None = None
     watched: Mapping[str, Measure] = field(default_factory=dict)
     keep: tuple[int, ...] = ()
+    patience: PositiveInt | None = None
+    clip: PositiveFloat | None = None
     embedded: str = field(default="", metadata=FIXED)
 
     def shortened(self, embedded: bool = False) -> Recipe:

@@ -53,15 +53,24 @@ class Recorder(Checkpoint):
         headline: The metric whose validation figure decides which epoch is the best; the first
             of equals.
         smaller: The smallest figure is the best.
+        patience: Stop after so many epochs without a better one. ``None``: never.
     """
 
-    def __init__(self, folder: RunFolder, report: Report, headline: str, smaller: bool = False):
+    def __init__(
+        self,
+        folder: RunFolder,
+        report: Report,
+        headline: str,
+        smaller: bool = False,
+        patience: int | None = None,
+    ):
         self.history: History = []
         self.best_epoch = 0
         self._folder = folder
         self._report = report
         self._headline = f"val_{headline}"
         self._sign = -1.0 if smaller else 1.0
+        self._patience = patience
         self._started = self._reported = time.monotonic()
 
     @property
@@ -78,6 +87,7 @@ class Recorder(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.monotonic() - self.seconds
+        self._stop_early(trainer)  # the run may have ended just after its last checkpoint
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -103,6 +113,12 @@ class Recorder(Checkpoint):
             save_weights(pl_module.network.state_dict(), self._folder.kept(epoch))
         save_whole(trainer, self._folder.last)
         self._tell(float(epoch), trainer)
+        self._stop_early(trainer)
+
+    def _stop_early(self, trainer: Trainer) -> None:
+        waited = len(self.history) - self.best_epoch
+        if self.history and self._patience is not None and waited >= self._patience:
+            trainer.should_stop = True
 
     def _tell(self, epoch: float, trainer: Trainer) -> None:
         figure = self.history[-1][self._headline] if self.history else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from lossc.models.data.digest import digest
+from lossc.models.data.split import Splits
 from lossc.models.losses import LossChoice
 from lossc.models.recipe import Recipe
 
@@ -28,6 +31,7 @@ class Job:
         data: The folder of the data. ``None``: the environment's, or the cache.
         precision: As Lightning names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
         resume: Go on with an unfinished run of the same settings, if the folder has one.
+        keep_finished: Make no run that is finished again.
         device: Index of the GPU, where there is one.
     """
 
@@ -39,11 +43,12 @@ class Job:
     data: Path | None = None
     precision: str = "32-true"
     resume: bool = True
+    keep_finished: bool = False
     device: int = 0
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the figures depend on; two runs with equal settings give the same weights."""
+        """All that the figures depend on but the data: see :func:`whole_settings`."""
         recipe, choice = self.recipe, self.choice
         return {
             "task": recipe.name,
@@ -61,6 +66,8 @@ class Job:
             "batch_size": recipe.batch_size,
             "examples": recipe.examples,
             "selection": recipe.selection,
+            "patience": recipe.patience,
+            "clip": recipe.clip,
             "data": named(recipe.data),
             "network": named(recipe.network),
             "inputs": named(recipe.inputs),
@@ -83,7 +90,7 @@ def named(part: Any) -> str | None:
         shown = [each.name for each in fields(part) if each.repr]
         values = ", ".join(f"{name}={_value(getattr(part, name))}" for name in shown)
         return f"{type(part).__qualname__}({values})"
-    return str(getattr(part, "__qualname__", None) or repr(part))
+    return None if part is None else str(getattr(part, "__qualname__", None) or repr(part))
 
 
 def _value(part: Any) -> str | None:
@@ -110,6 +117,11 @@ class Run:
     seconds: float
     history: History
 
+    @property
+    def epochs(self) -> int:
+        """How many were trained: fewer than asked for where the run was stopped early."""
+        return len(self.history)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -130,13 +142,18 @@ class RunFolder:
         self.best = path / "best.ckpt"
         self.weights = path / "network.pt"
         self.result = path / "result.json"
+        self.examples = path / "examples.png"
 
     def kept(self, epoch: int) -> Path:
         """The network's weights after an epoch, where the recipe says that they are kept."""
         return self.path / f"epoch-{epoch}.pt"
 
-    def open(self, job: Job) -> Path | None:
+    def open(self, job: Job, splits: Splits | None = None) -> Path | None:
         """Make the folder ready for a job.
+
+        Args:
+            job: What is to be done.
+            splits: Its data. ``None``: it is loaded.
 
         Returns:
             The checkpoint to go on from; ``None``: the run starts anew, and what an earlier one
@@ -144,15 +161,59 @@ class RunFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         unfinished = self.last.is_file() and not self.result.is_file()
-        if job.resume and unfinished and read_json(self.settings) == job.settings:
+        settings = whole_settings(job, splits)
+        if job.resume and unfinished and read_json(self.settings) == settings:
             return self.last
-        for path in (self.result, self.last, self.best, self.metrics, self.weights):
+        for path in (self.result, self.last, self.best, self.metrics, self.weights, self.examples):
             path.unlink(missing_ok=True)
         for pattern in ("events.out.tfevents.*", "epoch-*.pt"):
             for path in self.path.glob(pattern):
                 path.unlink()
-        write_json(self.settings, job.settings)
+        write_json(self.settings, settings)
         return None
+
+
+def whole_settings(job: Job, splits: Splits | None = None) -> dict[str, Any]:
+    """All that the figures depend on; two runs with equal settings give the same weights.
+
+    Args:
+        job: What is to be done.
+        splits: Its data. ``None``: it is loaded.
+
+    Raises:
+        DataError: The data is missing or damaged.
+    """
+    found = job.recipe.data(job.data) if splits is None else splits
+    return job.settings | {"splits": digest(found)}
+
+
+def finished(job: Job, splits: Splits | None = None) -> Run | None:
+    """A run that was made with a job's settings on its data, from the job's folder.
+
+    Args:
+        job: What would be done.
+        splits: Its data. ``None``: it is loaded.
+
+    Returns:
+        What came of it; ``None`` where there is none, an unfinished one, or one of other settings.
+
+    Raises:
+        DataError: The data is missing or damaged.
+    """
+    folder = RunFolder(job.folder)
+    result = read_json(folder.result)
+    if result is None or read_json(folder.settings) != whole_settings(job, splits):
+        return None
+    try:
+        with folder.metrics.open(encoding="utf-8", newline="") as file:
+            history = [
+                {name: float(value) for name, value in line.items() if value}
+                for line in csv.DictReader(file)
+            ]
+        tested = (result["test"], result["validation"], result["epoch"], result["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):  # not what a run leaves behind
+        return None
+    return Run(job, *tested, history)
 
 
 def read_json(path: Path) -> Any:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import to_jsonable_python
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +20,7 @@ from rich.text import Text
 from lossc.models.parallel import Outcome
 from lossc.models.recipe import Recipe
 from lossc.models.run import Failure, Run
+from lossc.models.settings import setting_values
 
 PLAIN_WIDTH = 200  # columns, in files and pipes
 
@@ -74,6 +78,22 @@ class Row:
         """Mean training time of a run; NaN without one."""
         return statistics.fmean(run.seconds for run in self.runs) if self.runs else math.nan
 
+    @property
+    def epochs(self) -> str:
+        """How many its runs were trained, from the fewest to the most; empty without one."""
+        trained = sorted({run.epochs for run in self.runs})
+        return "-".join(map(str, dict.fromkeys([*trained[:1], *trained[-1:]])))
+
+    def history(self, key: str) -> NDArray[np.float64]:
+        """A figure over the epochs, ``[run, epoch]``; NaN where a run has none, or has ended.
+
+        Not all losses take all figures in all epochs.
+        """
+        whole = np.full((len(self.runs), max(run.epochs for run in self.runs)), np.nan)
+        for line, run in zip(whole, self.runs, strict=True):
+            line[: run.epochs] = [entry.get(key, np.nan) for entry in run.history]
+        return whole
+
     def _spread(self, values: Sequence[float]) -> Spread | None:
         return Spread(tuple(values)) if values else None
 
@@ -116,7 +136,7 @@ def print_rows(recipe: Recipe, table_rows: Sequence[Row], console: Console | Non
         table.add_row(
             Text(row.loss),
             *("-" if figure is None else str(figure) for figure in figures),
-            *(seeds, str(recipe.epochs), f"{row.learning_rate:g}", seconds),
+            *(seeds, row.epochs or str(recipe.epochs), f"{row.learning_rate:g}", seconds),
         )
     console.print(table)
 
@@ -132,6 +152,7 @@ def as_json(
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "selection": recipe.selection,
+        "settings": to_jsonable_python(setting_values(recipe)),
         "losses": [_row_as_json(recipe, row) for row in table_rows],
         **{name: None if path is None else str(path) for name, path in files.items()},
     }
@@ -148,6 +169,7 @@ def _row_as_json(recipe: Recipe, row: Row) -> dict[str, Any]:
         "test": {name: spread and spread.as_dict() for name, spread in tests.items()},
         "validation": {name: spread and spread.as_dict() for name, spread in validations.items()},
         "epoch": [run.epoch for run in row.runs],
+        "epochs": [run.epochs for run in row.runs],
         "seconds": [run.seconds for run in row.runs],
         "failed": [
             {"seed": failure.job.seed, "reason": failure.reason} for failure in row.failures

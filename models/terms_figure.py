@@ -30,7 +30,7 @@ def save_terms(rows: Sequence[Row], path: Path) -> Path | None:
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(drawn), len(PANELS), squeeze=False)
     for row, panels in zip(drawn, grid, strict=True):
-        epochs = [entry["epoch"] for entry in row.runs[0].history]
+        epochs = np.arange(1, max(run.epochs for run in row.runs) + 1)
         for panel, (kind, shown) in zip(panels, PANELS.items(), strict=True):
             for term in terms_of(row):
                 panel.plot(epochs, _mean(row, f"loss_{kind}/{term}"), label=term, linewidth=1.3)
@@ -52,7 +52,7 @@ def terms_of(row: Row) -> list[str]:
 
 
 def _mean(row: Row, key: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """``[epoch]``; a gap where a figure was not taken."""
-    lines = [[entry.get(key, np.nan) for entry in run.history] for run in row.runs]
-    mean: np.ndarray[tuple[int], np.dtype[np.float64]] = np.mean(np.array(lines, float), axis=0)
-    return mean
+    """``[epoch]``; a gap where no run took the figure."""
+    mean = np.ma.masked_invalid(row.history(key)).mean(axis=0)
+    whole: np.ndarray[tuple[int], np.dtype[np.float64]] = np.ma.filled(mean, np.nan)
+    return whole

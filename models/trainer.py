@@ -20,7 +20,7 @@ from lossc.models.evaluate import evaluate_finally
 from lossc.models.module import TrainingModule
 from lossc.models.noise import quiet
 from lossc.models.recorder import Recorder, Report, save_weights
-from lossc.models.run import Job, Run, RunFolder, write_json
+from lossc.models.run import Job, Run, RunFolder, finished, write_json
 from lossc.models.seeding import Stream, stream_seed
 
 GROUP = 32  # steps for each call from Lightning
@@ -43,7 +43,8 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
         report: Told of the progress, in every process.
 
     Returns:
-        Figures on the test and validation splits, and the history.
+        Figures on the test and validation splits, and the history; with ``job.keep`` those of a
+        finished run of the same settings, where there is one.
 
     Raises:
         DataError: The data is missing or damaged.
@@ -56,7 +57,10 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
     splits = in_turn(lambda: recipe.data(job.data))
     train_split = splits.train.first(recipe.examples or len(splits.train))
     folder = RunFolder(job.folder)
-    checkpoint = on_first(lambda: _sound(folder.open(job)))
+    made = on_first(lambda: finished(job, splits) if job.keep_finished else None)
+    if made is not None:
+        return made
+    checkpoint = on_first(lambda: _sound(folder.open(job, splits)))
     with _threads(recipe.threads), torch.random.fork_rng(), quiet(world.rank > 0):
         torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
         loss = job.choice.build(job.seed)
@@ -64,7 +68,9 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
         module = TrainingModule(
             recipe, job.choice, loss, splits.val, job.seed, job.learning_rate, world
         )
-        recorder = Recorder(folder, report, recipe.headline, recipe.headline_smaller)
+        recorder = Recorder(
+            folder, report, recipe.headline, recipe.headline_smaller, recipe.patience
+        )
         trainer = _trainer(job, recorder, world, loss)
         data = InMemoryData(train_split, recipe.batch_size, job.seed, GROUP)
         trainer.fit(module, data, ckpt_path=checkpoint)
@@ -82,7 +88,7 @@ def _tested(
     network = module.network.cpu()
     test = evaluate_finally(network, splits.test, recipe)
     validation = evaluate_finally(network, splits.val, recipe)
-    epoch = recorder.best_epoch if recipe.selection == "best" else recipe.epochs
+    epoch = recorder.best_epoch if recipe.selection == "best" else len(recorder.history)
     run = Run(job, test, validation, epoch, recorder.seconds, recorder.history)
     save_weights(network.state_dict(), folder.weights)
     figures = {"test": test, "validation": validation, "epoch": epoch, "seconds": run.seconds}

@@ -66,6 +66,18 @@ Settings = Annotated[
 Precision = Annotated[
     str | None, typer.Option(metavar="NAME", help="bf16-mixed, 16-mixed, 64-true. [32-true]")
 ]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Stop after N epochs without a better validation figure. [never]"
+    ),
+]
+Clip = Annotated[
+    float | None, typer.Option(metavar="NORM", help="The largest norm of the gradient. [any]")
+]
+Keep = Annotated[
+    bool, typer.Option("--keep-finished", help="Make no finished run of the same settings again.")
+]
 Show = Annotated[bool, typer.Option("--show", help="Print all settings as YAML and leave.")]
 ListTasks = Annotated[bool, typer.Option("--list", help="List the tasks and leave.")]
 
@@ -81,8 +93,11 @@ def train(
     config: Config = None,
     settings: Settings = None,
     precision: Precision = None,
+    patience: Patience = None,
+    clip: Clip = None,
     quick: Quick = False,
     out: Out = None,
+    keep_finished: Keep = False,
     workers: Workers = None,
     step: Step = None,
     interpolation: Interpolation = None,
@@ -124,6 +139,9 @@ def train(
             config=config,
             settings=settings or [],
             precision=precision,
+            patience=patience,
+            clip=clip,
+            keep_finished=keep_finished,
             show=show,
         )
     except ModuleNotFoundError as error:

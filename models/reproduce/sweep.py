@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from lossc.models.errors import DataError
 from lossc.models.parallel import Outcome, available_cores, run_all
 from lossc.models.reproduce.experiment import Case, Comparison, Setting
 from lossc.models.reproduce.recipes import job_of, recipe_of
-from lossc.models.run import Job, Run, RunFolder, read_json
+from lossc.models.run import Job, Run, RunFolder, finished
 
 #: Runs at the same time are worth their processes from so many runs on.
 SEVERAL = 2
@@ -91,24 +90,3 @@ def _weights(label: str, outcome: Outcome | str) -> Path:
     if isinstance(outcome, Run):
         return RunFolder(outcome.job.folder).weights
     raise DataError(f"the run that it starts from, '{label}', is missing")
-
-
-def finished(job: Job) -> Run | None:
-    """What a run of the same settings found that was made before; ``None`` without one."""
-    folder = RunFolder(job.folder)
-    result = read_json(folder.result)
-    if result is None or read_json(folder.settings) != job.settings:
-        return None
-    with folder.metrics.open(encoding="utf-8") as file:
-        history = [
-            {name: float(value) for name, value in row.items() if value}
-            for row in csv.DictReader(file)
-        ]
-    return Run(
-        job,
-        result["test"],
-        result["validation"],
-        result["epoch"],
-        result["seconds"],
-        history,
-    )

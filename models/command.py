@@ -20,11 +20,13 @@ from lossc.models.config import (
 )
 from lossc.models.data.downloads import DATA_VARIABLE
 from lossc.models.display import Display
+from lossc.models.distributed import failed_alone, in_turn, join
 from lossc.models.errors import MissingData, TaskError
 from lossc.models.figure import save_curves
 from lossc.models.losses import LossChoice, resolve
 from lossc.models.own_metrics import with_constants, with_own_metrics
-from lossc.models.parallel import available_cores, run_all
+from lossc.models.parallel import Listener, Outcome, available_cores, run_all
+from lossc.models.processes import one_voice, run_in_processes, run_together
 from lossc.models.recipe import Recipe
 from lossc.models.recipes import RECIPES, find_recipe
 from lossc.models.run import Failure, Job, write_json
@@ -37,6 +39,7 @@ OUT = Path("runs")
 SHORT = 20_000  # steps of all runs together, which take no longer than to start worker processes
 
 
+@one_voice
 def train_command(
     *,
     task: str | None = None,
@@ -49,6 +52,7 @@ def train_command(
     quick: bool = False,
     out: Path | None = None,
     workers: int | None = None,
+    devices: int | None = None,
     as_json: bool = False,
     step: str | None = None,
     interpolation: str | None = None,
@@ -84,6 +88,8 @@ def train_command(
         out: The folder for everything that is written.
         workers: Runs at the same time. ``None``: as many as there are cores, but one after the
             other where starting processes would take longer than the runs.
+        devices: Processes that make a run together, each on a GPU where there are any. Under
+            ``torchrun`` they are there already.
         as_json: Print the figures as JSON, and nothing else on standard output.
         step: For compiled losses that name none.
         interpolation: The same.
@@ -114,6 +120,7 @@ def train_command(
             "keep_finished": keep_finished or None,
             "out": out,
             "workers": workers,
+            "devices": devices,
             "step": step,
             "interpolation": interpolation,
             "squash": squash,
@@ -135,7 +142,7 @@ def train_command(
         choices = _choices(recipe, options)
         recipe = with_own_metrics(recipe, choices)
         # what is missing is found, or fetched, before anything starts
-        splits = recipe.data(options.data)
+        splits = in_turn(lambda: recipe.data(options.data))
         folder = options.out or OUT / recipe.name
         jobs = [
             Job(
@@ -158,12 +165,16 @@ def train_command(
         ]
         at_once = options.workers or _workers(len(splits.train), jobs)
         with Display(jobs) as display:
-            outcomes = run_all(jobs, at_once, display)
+            outcomes = _outcomes(jobs, at_once, options, display)
     except InternalError:
         raise
     except (LosscError, OSError) as error:
-        print(error, file=sys.stderr)
+        # the first process speaks for all, unless the fault is another's
+        print(error, file=sys.__stderr__ if failed_alone("command") else sys.stderr)
         return 1
+    failed = int(any(isinstance(outcome, Failure) for outcome in outcomes))
+    if join().rank > 0:
+        return failed
     table = rows(outcomes)
     curves = save_curves(recipe, table, folder / "curves.png")
     terms = save_terms(table, folder / "terms.png")
@@ -178,7 +189,7 @@ def train_command(
             print(f"curves: {curves}")
         if terms:
             print(f"terms: {terms}")
-    return int(any(isinstance(outcome, Failure) for outcome in outcomes))
+    return failed
 
 
 def _recipe(options: Options, written: Written, own: Mapping[str, object]) -> Recipe:
@@ -219,6 +230,21 @@ def has_data(recipe: Recipe, data: Path | None) -> bool:
     except MissingData:
         return False
     return True
+
+
+def _outcomes(
+    jobs: Sequence[Job], workers: int, options: Options, listen: Listener
+) -> list[Outcome]:
+    devices = options.devices or 1
+    if join().size > 1:
+        if devices > 1:
+            raise TaskError("--devices starts processes, and torchrun has started them already")
+        return run_together(jobs, listen)
+    if devices == 1:
+        return run_all(jobs, workers, listen)
+    if (options.workers or 1) > 1:
+        raise TaskError("--devices: the runs are made one after the other; leave out --workers")
+    return run_in_processes(jobs, devices, listen)
 
 
 def _workers(examples: int, jobs: Sequence[Job]) -> int:

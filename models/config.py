@@ -36,6 +36,7 @@ class Options:
     keep_finished: bool | None = None
     out: Path | None = None
     workers: PositiveInt | None = None
+    devices: PositiveInt | None = None
     step: str | None = None
     interpolation: str | None = None
     squash: str | None = None

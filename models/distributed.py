@@ -25,6 +25,7 @@ T = TypeVar("T")
 PATIENCE = timedelta(seconds=10)
 
 _store: distributed.Store | None = None
+_apart = False  # a failure of this process only: the others are not there to take leave of
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def join() -> World:
 
 def leave() -> None:
     """Part from the other processes, which leave too."""
-    if distributed.is_available() and distributed.is_initialized():
+    if distributed.is_available() and distributed.is_initialized() and not _apart:
         distributed.destroy_process_group()
 
 
@@ -199,6 +200,7 @@ def failed_alone(what: str) -> bool:
     Args:
         what: The same name in all processes for what failed, and another one each time.
     """
+    global _apart
     world = World.of(os.environ)
     if world.size == 1 or _store is None:
         return False
@@ -206,5 +208,5 @@ def failed_alone(what: str) -> bool:
         _store.set(f"failed/{what}/{world.rank}", "")
         _store.wait([f"failed/{what}/{rank}" for rank in range(world.size)], PATIENCE)
     except RuntimeError:  # the time is over, or the process that keeps the store has gone
-        return True
-    return False
+        _apart = True
+    return _apart

@@ -30,6 +30,10 @@ Seeds = Annotated[int | None, typer.Option(min=1, metavar="K", help="Runs of eac
 Workers = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Runs at the same time. [as many as cores]")
 ]
+Devices = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="GPUs, or CPU processes, that make a run together. [1]"),
+]
 Data = Annotated[
     Path | None,
     typer.Option(metavar="DIR", envvar="LOSSC_DATA", help="Where the data lies. [download it]"),
@@ -99,6 +103,7 @@ def train(
     out: Out = None,
     keep_finished: Keep = False,
     workers: Workers = None,
+    devices: Devices = None,
     step: Step = None,
     interpolation: Interpolation = None,
     squash: Squash = None,
@@ -130,6 +135,7 @@ def train(
             quick=quick,
             out=out,
             workers=workers,
+            devices=devices,
             as_json=as_json,
             step=step,
             interpolation=interpolation,

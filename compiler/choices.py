@@ -114,7 +114,7 @@ OPTIONS: Mapping[str, Choice] = {
 COMPILE_TIME: Mapping[str, Choice] = {
     "max_spread": Choice("none", words=("none",)),
     "inconsistent": Choice("extend", ("extend", "published")),
-    "best": Choice("first", ("first", "sampled")),
+    "best": Choice("first", ("first", "sampled", "none")),
     "flips": Choice("bit", ("bit", "row", "column", "share")),
     "tnorm": Choice("godel", ("godel", "product", "lukasiewicz")),
     "transform": Choice("none", ("none", "log")),

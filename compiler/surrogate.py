@@ -65,6 +65,11 @@ class SurrogatePlan:
         return self.interpolation == "idw" and self.options["best"] == "sampled"
 
     @property
+    def without_best(self) -> bool:
+        """Whether the best configuration is no anchor."""
+        return self.interpolation == "idw" and self.options["best"] == "none"
+
+    @property
     def flips(self) -> str:
         """What good and nearby anchors flip: a ``bit``, a ``row``, a ``column`` or a ``share``."""
         return str(self.options["flips"])

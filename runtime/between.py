@@ -22,6 +22,7 @@ def interpolate_between(
     squash: str,
     power: float,
     gradient: str,
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]],
 ) -> Tensor:
     """The metric interpolated between anchors of any kind; ``draw`` samples them."""
     comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
@@ -35,7 +36,7 @@ def interpolate_between(
         anchors = draw(standing)
     metrics = metric(anchors.rows).to(standing.tail.dtype)
     with torch.no_grad():
-        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
+        value, pulls, shares = weigh(anchors.squared, metrics, power, gradient)
         slope = slope_towards(standing, anchors.along(standing, pulls), pulls) * slope
     result = attach_gradient(comparisons, value, slope)
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
@@ -133,6 +134,21 @@ def idw_weights(
         pulls = pulls.clamp_min(0)
     pulls = pulls * weights / (total * squared)
     return value, pulls * (-power * (nearest > tiny)), weights / total
+
+
+def weights_without_best(
+    squared: Tensor, values: Tensor, power: float, gradient: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same where the best configuration, the first of the anchors, is none of them.
+
+    Raises:
+        ValueError: There is no other anchor.
+    """
+    if squared.shape[0] < 2:
+        raise ValueError("without the best configuration good, bad or nearby must be above 0")
+    value, pulls, shares = idw_weights(squared[1:], values[1:], power, gradient)
+    none = torch.zeros_like(pulls[:1])
+    return value, torch.cat([none, pulls]), torch.cat([none, shares])
 
 
 class AttachGradient(torch.autograd.Function):

@@ -15,7 +15,7 @@ from lossc.runtime.anchors import (
     words_of_bits,
     words_of_counts,
 )
-from lossc.runtime.between import Standing, interpolate_between
+from lossc.runtime.between import Standing, idw_weights, interpolate_between
 from lossc.runtime.counter import random_below, random_words
 from lossc.runtime.families import Family, layout, row_counts
 
@@ -35,6 +35,7 @@ def interpolate_shares(
     power: float = 1.0,
     gradient: str = "exact",
     bits: str = "auto",
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]] = idw_weights,
 ) -> Tensor:
     """``interpolate_idw`` with anchors that flip each bit that may flip with a probability.
 
@@ -51,7 +52,7 @@ def interpolate_shares(
         return sample(families, standing, best, seed, step, (good, nearby, bad))
 
     return interpolate_between(
-        families, metric, relax, draw, best, temperature, squash, power, gradient
+        families, metric, relax, draw, best, temperature, squash, power, gradient, weigh
     )
 
 

@@ -18,7 +18,7 @@ from lossc.runtime.anchors import (
     words_of_bits,
     words_of_counts,
 )
-from lossc.runtime.between import Standing, interpolate_between
+from lossc.runtime.between import Standing, idw_weights, interpolate_between
 from lossc.runtime.counter import random_words
 from lossc.runtime.families import Family
 
@@ -42,6 +42,7 @@ def interpolate_idw(
         [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
     ] = pick_bits,
     lines: tuple[tuple[int, ...], ...] = (),
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]] = idw_weights,
 ) -> Tensor:
     r"""The interpolated metric, differentiable in the scores.
 
@@ -71,6 +72,7 @@ def interpolate_idw(
             mean over the bits, ``auto`` draws below 64 comparisons.
         pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
         lines: For the latter, the axes of each family along which its lines run.
+        weigh: ``idw_weights``, or ``weights_without_best``.
 
     Returns:
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
@@ -83,7 +85,7 @@ def interpolate_idw(
         return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
 
     return interpolate_between(
-        families, metric, relax, draw, best, temperature, squash, power, gradient
+        families, metric, relax, draw, best, temperature, squash, power, gradient, weigh
     )
 
 

@@ -60,6 +60,7 @@ def interpolate_pairs(
         [tuple[PairFamily, ...], tuple[str, ...], FlippedPairs, Tensor], SpreadPairs
     ] = pairs_as_picked,
     sides: tuple[str, ...] = (),
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]] = idw_weights,
 ) -> Tensor:
     r"""The interpolated metric of pairs, differentiable in the scores.
 
@@ -83,6 +84,7 @@ def interpolate_pairs(
         pick: What good and nearby anchors flip: ``pick_pairs`` or ``pick_pair_lines``.
         spread: The pairs of what was picked: ``pairs_as_picked`` or ``pairs_of_lines``.
         sides: For lines, whose items number those of each family: ``left`` or ``right``.
+        weigh: ``idw_weights``, or ``weights_without_best``.
 
     Returns:
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
@@ -108,7 +110,7 @@ def interpolate_pairs(
         squared = distances_of_pairs(there, flips, relaxed, bad)
     metrics = metrics_of_pairs(sorted_, metric, flips, bad, (seed, step))
     with torch.no_grad():
-        value, pulls, shares = idw_weights(squared, metrics.double(), power, gradient)
+        value, pulls, shares = weigh(squared, metrics.double(), power, gradient)
         to_best, to_good, to_near, to_bad = torch.split(pulls, [1, good, nearby, bad])
         kernel = slope_kernel(relaxed, there, to_best.sum() + to_good.sum(), pulls.sum(), to_bad)
         slopes = slopes_of_kernel(there, kernel, relaxed)

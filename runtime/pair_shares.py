@@ -33,6 +33,7 @@ def interpolate_pair_shares(
     nearby: int = 16,
     power: float = 1.0,
     gradient: str = "exact",
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]] = idw_weights,
 ) -> Tensor:
     """``interpolate_shares`` with ``bits = expected``, in O(n log n): no pair is written out.
 
@@ -82,7 +83,7 @@ def interpolate_pair_shares(
         ]
     )
     with torch.no_grad():
-        value, pulls, shares = idw_weights(squared, metrics.double(), power, gradient)
+        value, pulls, shares = weigh(squared, metrics.double(), power, gradient)
         best_pull, good_pull, near_pull, bad_pull = torch.split(pulls, [1, good, nearby, bad])
         flipped, righted = good_pull.dot(to_good), near_pull.dot(to_near)
         kernel = slope_kernel(

@@ -64,6 +64,8 @@ class KeptAnchors:
         bits = configurations(
             families, self.loss.seed, self.loss.step, *counts, best, flips=flips, lines=lines
         )
+        if self.compiled.surrogate is not None and self.compiled.surrogate.without_best:
+            bits = bits[1:]
         values = self.compiled.evaluate_binaries(bits, *known(batch.arguments()))
 
         def value(there: Batch) -> Tensor:

@@ -124,11 +124,9 @@ def judge(claim: Claim, gains: Sequence[float], digits: int) -> str:
     error = statistics.stdev(gains) / math.sqrt(len(gains)) if several else 0.0
     detail = f"{mean:+.{digits}f}"
     detail += f" ± {error:.{digits}f} standard error" if several else ", one run"
-    if claim.margin is None:
-        room = mean
-    else:
-        room = claim.margin - abs(mean)
-        detail += f"; level within {claim.margin:g}"
+    room = mean + (claim.margin or 0.0)
+    if claim.margin is not None:
+        detail += f"; no worse by more than {claim.margin:g}"
     if several and abs(room) <= 2 * error:
         return verdict(claim.text, None, detail)
     return verdict(claim.text, room > 0, detail)

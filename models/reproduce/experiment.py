@@ -81,8 +81,8 @@ class Claim:
         better: The label of the row with the larger figure (the smaller, where that is better).
         than: The label of the other one.
         column: The title of the column.
-        margin: The two are level within so much, in the units of the column, and that is what is
-            claimed. ``None``: the first is strictly better.
+        margin: All that is claimed is that the first is not worse by more than this, in the units
+            of the column. ``None``: it is better.
     """
 
     text: str

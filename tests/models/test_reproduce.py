@@ -211,8 +211,9 @@ def test_a_row_starts_from_the_weights_of_another(quick):
         ([-1.0, -1.1, -0.9], None, "not seen here"),
         ([1.0, -1.0, 0.5], None, "open here"),
         ([0.1, 0.2, -0.1], 1.0, "seen here"),
-        ([2.0, 2.1, 1.9], 1.0, "not seen here"),
-        ([1.2, 0.9, 1.0], 1.0, "open here"),
+        ([2.0, 2.1, 1.9], 1.0, "seen here"),
+        ([-2.0, -2.1, -1.9], 1.0, "not seen here"),
+        ([-1.2, -0.9, -1.0], 1.0, "open here"),
     ],
 )
 def test_conclusions_are_judged_by_paired_differences(gains, margin, word):

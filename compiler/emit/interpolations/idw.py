@@ -21,7 +21,7 @@ def forward(parts: Parts) -> Forward:
         drawn += ["best = draw_best(families, metric, ideal, free, self.seed, step)"]
     step = surrogate.relaxation.function
     function = "interpolate_shares" if surrogate.flips == "share" else "interpolate_idw"
-    drawing = [*best, *_lines(parts)]
+    drawing = [*best, *_lines(parts), *_weighing(parts)]
     call = parts.call(function, "families", "metric", step, "self.seed", "step", *drawing)
     written = [parts.families, *parts.limiting(), *parts.warming, *parts.metric, *drawn, *call]
     if not _sortable(parts):
@@ -45,6 +45,11 @@ def _sortable(parts: Parts) -> bool:
     """Whether all comparisons are pairs that are best won, of a step that sums up."""
     sampled, step = parts.surrogate.samples_best, parts.surrogate.relaxation
     return parts.plan.best_pairs and bool(step.powers) and not sampled
+
+
+def _weighing(parts: Parts) -> list[str]:
+    """What says that the best configuration is no anchor."""
+    return ["weigh=weights_without_best"] if parts.surrogate.without_best else []
 
 
 def _lines(parts: Parts) -> list[str]:
@@ -86,7 +91,7 @@ def _of_pairs(parts: Parts) -> list[str]:
         "    relaxed,",
         "    self.seed,",
         "    step,",
-        *(f"    {argument}," for argument in _pair_lines(parts)),
+        *(f"    {argument}," for argument in (*_pair_lines(parts), *_weighing(parts))),
         *(f"    {name}=self.{name}," for name in kept),
         ")",
     ]

@@ -1053,6 +1053,7 @@ def interpolate_between(
     squash: str,
     power: float,
     gradient: str,
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]],
 ) -> Tensor:
     """The metric interpolated between anchors of any kind; ``draw`` samples them."""
     comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
@@ -1066,7 +1067,7 @@ def interpolate_between(
         anchors = draw(standing)
     metrics = metric(anchors.rows).to(standing.tail.dtype)
     with torch.no_grad():
-        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
+        value, pulls, shares = weigh(anchors.squared, metrics, power, gradient)
         slope = slope_towards(standing, anchors.along(standing, pulls), pulls) * slope
     result = attach_gradient(comparisons, value, slope)
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
@@ -1214,6 +1215,7 @@ def interpolate_idw(
         [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
     ] = pick_bits,
     lines: tuple[tuple[int, ...], ...] = (),
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]] = idw_weights,
 ) -> Tensor:
     r"""The interpolated metric, differentiable in the scores.
 
@@ -1243,6 +1245,7 @@ def interpolate_idw(
             mean over the bits, ``auto`` draws below 64 comparisons.
         pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
         lines: For the latter, the axes of each family along which its lines run.
+        weigh: ``idw_weights``, or ``weights_without_best``.
 
     Returns:
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
@@ -1255,7 +1258,7 @@ def interpolate_idw(
         return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
 
     return interpolate_between(
-        families, metric, relax, draw, best, temperature, squash, power, gradient
+        families, metric, relax, draw, best, temperature, squash, power, gradient, weigh
     )
 
 
@@ -2752,6 +2755,7 @@ def interpolate_pairs(
         [tuple[PairFamily, ...], tuple[str, ...], FlippedPairs, Tensor], SpreadPairs
     ] = pairs_as_picked,
     sides: tuple[str, ...] = (),
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]] = idw_weights,
 ) -> Tensor:
     r"""The interpolated metric of pairs, differentiable in the scores.
 
@@ -2775,6 +2779,7 @@ def interpolate_pairs(
         pick: What good and nearby anchors flip: ``pick_pairs`` or ``pick_pair_lines``.
         spread: The pairs of what was picked: ``pairs_as_picked`` or ``pairs_of_lines``.
         sides: For lines, whose items number those of each family: ``left`` or ``right``.
+        weigh: ``idw_weights``, or ``weights_without_best``.
 
     Returns:
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
@@ -2800,7 +2805,7 @@ def interpolate_pairs(
         squared = distances_of_pairs(there, flips, relaxed, bad)
     metrics = metrics_of_pairs(sorted_, metric, flips, bad, (seed, step))
     with torch.no_grad():
-        value, pulls, shares = idw_weights(squared, metrics.double(), power, gradient)
+        value, pulls, shares = weigh(squared, metrics.double(), power, gradient)
         to_best, to_good, to_near, to_bad = torch.split(pulls, [1, good, nearby, bad])
         kernel = slope_kernel(relaxed, there, to_best.sum() + to_good.sum(), pulls.sum(), to_bad)
         slopes = slopes_of_kernel(there, kernel, relaxed)

@@ -909,6 +909,7 @@ def interpolate_between(
     squash: str,
     power: float,
     gradient: str,
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]],
 ) -> Tensor:
     """The metric interpolated between anchors of any kind; ``draw`` samples them."""
     comparisons = end_to_end([compared(family, squash).reshape(-1) for family in families])
@@ -922,7 +923,7 @@ def interpolate_between(
         anchors = draw(standing)
     metrics = metric(anchors.rows).to(standing.tail.dtype)
     with torch.no_grad():
-        value, pulls, shares = idw_weights(anchors.squared, metrics, power, gradient)
+        value, pulls, shares = weigh(anchors.squared, metrics, power, gradient)
         slope = slope_towards(standing, anchors.along(standing, pulls), pulls) * slope
     result = attach_gradient(comparisons, value, slope)
     if metrics.requires_grad:  # the metric has continuous parts besides its decisions
@@ -1070,6 +1071,7 @@ def interpolate_idw(
         [tuple[Family, ...], tuple[tuple[int, ...], ...], Tensor, Tensor], Flips
     ] = pick_bits,
     lines: tuple[tuple[int, ...], ...] = (),
+    weigh: Callable[[Tensor, Tensor, float, str], tuple[Tensor, Tensor, Tensor]] = idw_weights,
 ) -> Tensor:
     r"""The interpolated metric, differentiable in the scores.
 
@@ -1099,6 +1101,7 @@ def interpolate_idw(
             mean over the bits, ``auto`` draws below 64 comparisons.
         pick: What good and nearby anchors flip: ``pick_bits`` or ``pick_lines``.
         lines: For the latter, the axes of each family along which its lines run.
+        weigh: ``idw_weights``, or ``weights_without_best``.
 
     Returns:
         A scalar. Where the metric has continuous parts besides its decisions, they keep their own
@@ -1111,7 +1114,7 @@ def interpolate_idw(
         return sample_anchors(families, standing, best, seed, step, counts, drawn, pick, lines)
 
     return interpolate_between(
-        families, metric, relax, draw, best, temperature, squash, power, gradient
+        families, metric, relax, draw, best, temperature, squash, power, gradient, weigh
     )
 
 

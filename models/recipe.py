@@ -238,7 +238,7 @@ class Recipe:
     constants: Mapping[str, str] = field(default_factory=dict)
     final_metrics: Mapping[str, Measure] = field(default_factory=dict)
     threads: PositiveInt | None = None
-    summary: Summary | None = field(default=None, metadata=FIXED)
+    summary: Summary | None = None
     headline_smaller: bool = field(default=False, metadata=FIXED)
     augment: Augment | None = None
     watched: Mapping[str, Measure] = field(default_factory=dict)

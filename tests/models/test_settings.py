@@ -84,7 +84,7 @@ def test_every_value_can_be_set_to_itself(task):
 
 
 def test_what_is_of_the_data_or_the_task_cannot_be_set():
-    fixed = {"name", "doc", "metrics", "provides", "losses", "quick", "headline", "summary"}
+    fixed = {"name", "doc", "metrics", "provides", "losses", "quick", "headline"}
     for recipe in RECIPES.values():
         assert not fixed & {name.partition(".")[0] for name in setting_names(recipe)}
     assert "network.classes" not in setting_names(RECIPES["cifar10"])
@@ -132,3 +132,12 @@ def test_what_cannot_be(task, settings, expected):
 def test_the_place_is_named():
     with pytest.raises(TaskError, match=r"^my\.yaml:3:1: setting 'epochs': 0 should"):
         with_settings(DIGITS, {"epochs": 0}, {"epochs": "my.yaml:3:1"})
+
+
+def test_the_joints_of_a_pose_task():
+    names = ["head_top", "neck"]
+    settings = {"inputs.joints": names, "summary.joints": names, "network.maps": 2}
+    recipe = with_settings(RECIPES["pose-head"], settings)
+    assert recipe.inputs.joints == recipe.summary.joints == tuple(names)
+    with pytest.raises(TaskError, match=r"inputs.joints.*head_to"):
+        with_settings(recipe, {"inputs.joints": ["head_to"]})

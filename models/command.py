@@ -26,6 +26,7 @@ from lossc.models.figure import save_curves
 from lossc.models.losses import LossChoice, resolve
 from lossc.models.own_metrics import with_constants, with_own_metrics
 from lossc.models.parallel import Listener, Outcome, available_cores, run_all
+from lossc.models.pictures import save_examples
 from lossc.models.processes import one_voice, run_in_processes, run_together
 from lossc.models.recipe import Recipe
 from lossc.models.recipes import RECIPES, find_recipe
@@ -180,6 +181,7 @@ def train_command(
     terms = save_terms(table, folder / "terms.png")
     figures = figures_of(recipe, table, {"folder": folder, "curves": curves})
     write_json(folder / "table.json", figures)
+    pictures = [save_examples(row.runs[0]) for row in table if row.runs]
     if as_json:
         print(json.dumps(figures, indent=2, allow_nan=False))
     else:
@@ -189,6 +191,8 @@ def train_command(
             print(f"curves: {curves}")
         if terms:
             print(f"terms: {terms}")
+        for picture in filter(None, pictures):
+            print(f"examples: {picture}")
     return failed
 
 

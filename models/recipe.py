@@ -26,6 +26,8 @@ Measure = Callable[[Mapping[str, Tensor]], float]
 #: A batch as it is trained on, features and targets changed together. What it draws, it draws from
 #: the generator, which is on the CPU: every device then sees the same changes.
 Augment = Callable[[Split, torch.Generator], Split]
+#: Draws examples, and what the metrics read of them, into a file.
+Picture = Callable[[Split, Mapping[str, Tensor], Path], object]
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,8 @@ class Recipe:
             before. ``None``: never.
         clip: The largest norm of all gradients together; longer ones are shortened to it before
             each step. ``None``: any.
+        picture: Draws the first test examples and what was found in them, after a run. ``None``:
+            nothing is drawn.
         embedded: What the data is, where it stands in for the task's own; else empty.
     """
 
@@ -245,6 +249,7 @@ class Recipe:
     keep: tuple[int, ...] = ()
     patience: PositiveInt | None = None
     clip: PositiveFloat | None = None
+    picture: Picture | None = None
     embedded: str = field(default="", metadata=FIXED)
 
     def shortened(self, embedded: bool = False) -> Recipe:

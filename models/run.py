@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 from lossc.models.data.digest import digest
 from lossc.models.data.split import Splits
+from lossc.models.errors import TaskError
 from lossc.models.losses import LossChoice
 from lossc.models.recipe import Recipe
 
@@ -82,15 +84,28 @@ def named(part: Any) -> str | None:
     """A part of a recipe in words that are the same in every process.
 
     A function is its name, a dataclass what it was made with; fields that its ``repr`` leaves out
-    do not count.
+    do not count, and of a file the content does.
+
+    Raises:
+        TaskError: A file cannot be read.
     """
     if part is None or isinstance(part, str):
         return part
     if is_dataclass(part):
-        shown = [each.name for each in fields(part) if each.repr]
-        values = ", ".join(f"{name}={_value(getattr(part, name))}" for name in shown)
+        shown = {each.name: getattr(part, each.name) for each in fields(part) if each.repr}
+        for each in fields(part):
+            if each.metadata.get("file") and shown[each.name] is not None:
+                shown[each.name] = _content(Path(shown[each.name]))
+        values = ", ".join(f"{name}={_value(value)}" for name, value in shown.items())
         return f"{type(part).__qualname__}({values})"
     return None if part is None else str(getattr(part, "__qualname__", None) or repr(part))
+
+
+def _content(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise TaskError(f"{path}: {error.strerror or error}") from None
 
 
 def _value(part: Any) -> str | None:

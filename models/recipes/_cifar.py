@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from lossc.models import pictures
 from lossc.models.augment import crop, crop_and_flip
 from lossc.models.data.cifar import CifarData, Which
 from lossc.models.data.cifar_files import Distribution
@@ -101,6 +102,7 @@ def cifar_recipe(
         headline="accuracy",
         watched={"hard_share": hard_samples},
         augment=crop_and_flip,
+        picture=pictures.classes,
         quick=Quick(
             epochs=20,
             examples=5000,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from lossc.models import pictures
 from lossc.models.data.digits import digits
 from lossc.models.metrics import accuracy, hard_samples
 from lossc.models.networks.mlp import MlpNetwork
@@ -46,4 +47,5 @@ RECIPE = Recipe(
     watched={"hard_share": hard_samples},
     quick=Quick(epochs=5),
     threads=1,
+    picture=pictures.classes,
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from lossc.models import pictures
 from lossc.models.data.mnist import mnist_zero
 from lossc.models.data.mnist_digits import mnist_digits
 from lossc.models.metrics import average_precision, interpolated_average_precision
@@ -45,4 +46,5 @@ RECIPE = Recipe(
         embedded=Embedded("scikit-learn's digits as 28 x 28", mnist_digits, epochs=10),
     ),
     threads=1,
+    picture=pictures.ranking,
 )

@@ -9,6 +9,7 @@ import torch
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
+from lossc.models import pictures
 from lossc.models.data.joints import JOINTS, Joint
 from lossc.models.data.pose import PoseData
 from lossc.models.errors import TaskError
@@ -151,6 +152,7 @@ RECIPE = Recipe(
     summary=summary,
     augment=PoseAugment(side=96),
     headline="pckh",
+    picture=pictures.people,
     quick=Quick(epochs=2, examples=480, network=PoseNetwork(width=32, depth=2)),
     threads=1,
 )

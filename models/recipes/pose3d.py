@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
+from lossc.models import pictures
 from lossc.models.data.mocap import JOINTS
 from lossc.models.data.pose3d import pose3d
+from lossc.models.fixed import FILE
 from lossc.models.heatmaps import containing_cell, heatmaps_2d, heatmaps_3d
 from lossc.models.networks.two_stage import TwoStage, maps, warm_start
 from lossc.models.pose3d_metrics import mpjpe_argmax, mpjpe_integral, read_joints
@@ -33,7 +35,7 @@ class Network:
     depth: int = DEPTH
     width: int = 32
     init_std: float | None = None
-    start: str | None = None
+    start: str | None = field(default=None, metadata=FILE)
 
     def __call__(self) -> nn.Module:
         """``uint8[n, 3, 64, 64] -> [n, 17 (1 + depth), 16, 16]``."""
@@ -100,6 +102,7 @@ RECIPE = Recipe(
     summary=summary,
     quick=Quick(epochs=3, examples=500, schedule=Schedule()),
     threads=1,
+    picture=pictures.people_in_3d,
 )
 
 

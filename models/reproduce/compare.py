@@ -65,31 +65,42 @@ def _line(experiment: Comparison, case: Case, runs: Runs) -> Line:
 def _trained(experiment: Comparison, runs: Runs) -> tuple[str, ...]:
     """What was trained here, a line for each task and size."""
     found = [
-        (case, run) for case in experiment.cases for run in finished_runs(runs, case.label)[:1]
+        (case.label, run)
+        for case in experiment.cases
+        for run in finished_runs(runs, case.label)[:1]
     ]
-    of: dict[str, list[str]] = {}
-    for case, run in found:
-        of.setdefault(describe(run.job.recipe, run.job.data), []).append(case.label)
-    lines = []
-    for text, labels in of.items():
-        whose = "" if len(of) == 1 else f"{', '.join(labels)}: "
-        lines.append(whose + text)
-    rates = {case.label: f"{run.job.learning_rate:g}" for case, run in found}
-    if len(set(rates.values())) == 1:
-        lines.append(f"learning rate {next(iter(rates.values()))}")
-    elif rates:
-        by_rate: dict[str, list[str]] = {}
-        for label, rate in rates.items():
-            by_rate.setdefault(rate, []).append(label)
-        parts = (f"{rate} ({', '.join(labels)})" for rate, labels in by_rate.items())
-        lines.append(f"learning rates {'; '.join(parts)}")
+    lines = _by_label([(label, describe(run.job.recipe, run.job.data)) for label, run in found])
+    for what, of in (("batches of", _batch_size), ("learning rate", _learning_rate)):
+        lines += [
+            f"{what} {text}" for text in _by_label([(label, of(run)) for label, run in found])
+        ]
     counts = {len(finished_runs(runs, case.label)) for case in experiment.cases}
     lines.append(f"seeds: {' or '.join(str(count) for count in sorted(counts))}")
     return tuple(lines)
 
 
+def _batch_size(run: Run) -> str:
+    return str(run.job.recipe.batch_size)
+
+
+def _learning_rate(run: Run) -> str:
+    return f"{run.job.learning_rate:g}"
+
+
+def _by_label(texts: Sequence[tuple[str, str]]) -> list[str]:
+    """Each text once, with the labels that it is of, where there are several texts."""
+    labels: dict[str, list[str]] = {}
+    for label, text in texts:
+        labels.setdefault(text, []).append(label)
+    if len(labels) < 2:
+        return list(labels)
+    if all(len(of) == 1 for of in labels.values()) and len(labels) > 2:
+        return [", ".join(labels)]  # one for each row, in their order
+    return [f"{text} ({', '.join(of)})" for text, of in labels.items()]
+
+
 def describe(recipe: Recipe, data: Path | None) -> str:
-    """Task, data, network and schedule, as far as figures depend on them."""
+    """Task, data, network and epochs, as far as figures depend on them."""
     splits = recipe.data(data)
     train = min(len(splits.train), recipe.examples or len(splits.train))
     network = recipe.network()
@@ -97,8 +108,7 @@ def describe(recipe: Recipe, data: Path | None) -> str:
     where = "from the folder of --data" if data is not None else recipe.embedded or "embedded"
     return (
         f"{recipe.name}, {train:,} examples to train on, {len(splits.val):,} for validation, "
-        f"{len(splits.test):,} to test on ({where}); {size:,} parameters; {recipe.epochs} epochs, "
-        f"batches of {recipe.batch_size}"
+        f"{len(splits.test):,} to test on ({where}); {size:,} parameters; {recipe.epochs} epochs"
     )
 
 

@@ -113,7 +113,13 @@ def test_a_comparison_is_trained_reported_and_kept(tiny, quick, capsys):
     assert not report.failed
     assert "training helps: seen here" in report.verdicts[0]
     assert report.files["curves"].read_bytes().startswith(b"\x89PNG")
-    assert "2 epochs, batches of 64" in report.here[0]
+    assert "17,226 parameters; 2 epochs" in report.here[0]
+    assert report.here[1:] == (
+        "batches of 64",
+        "learning rate 0.15 (CE)",
+        "learning rate 1e-06 (CE, hardly trained)",
+        "seeds: 1",
+    )
     keep(report, quick)
     figures = json.loads((quick.out / "tiny-table" / "report.json").read_text())
     row = figures["rows"][0]

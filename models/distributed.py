@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch._C._distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from lossc.grammar.errors import LosscError
 from lossc.models.errors import TaskError, TrainingError
@@ -23,8 +25,10 @@ T = TypeVar("T")
 
 #: How long a process that failed waits for word that the others did too.
 PATIENCE = timedelta(seconds=10)
+#: How long processes wait for each other: the first one also reads, tests and writes.
+LONGEST = timedelta(hours=2)
 
-_store: distributed.Store | None = None
+_store: Store | None = None
 _apart = False  # a failure of this process only: the others are not there to take leave of
 
 
@@ -98,12 +102,13 @@ def join() -> World:
         raise TaskError(f"{world.local_size} processes on a machine with {gpus} GPUs: one for each")
     if gpus:
         torch.cuda.set_device(world.local_rank)
-    _store, rank, size = next(distributed.rendezvous("env://"))
+    _store, rank, size = next(rendezvous("env://"))
     distributed.init_process_group(
         "nccl" if gpus else "gloo",
-        store=distributed.PrefixStore("lossc", _store),
+        store=PrefixStore("lossc", _store),
         rank=rank,
         world_size=size,
+        timeout=LONGEST,
     )
     return world
 

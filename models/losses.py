@@ -108,7 +108,7 @@ class LossChoice:
         ).loss()
         for part in loss.modules():
             if hasattr(part, "gathered"):  # a weighting: of gradients at inputs that are whole
-                part.gathered = True
+                part.gathered = True  # type: ignore[assignment]
         return loss
 
 

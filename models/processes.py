@@ -15,11 +15,11 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import SpawnProcess
 from typing import Any, ParamSpec
 
 import torch
-from torch import distributed
+from torch._C._distributed_c10d import TCPStore
 
 from lossc.models.distributed import World, failed_alone, join, leave
 from lossc.models.errors import TaskError, TrainingError
@@ -133,13 +133,13 @@ def _session(jobs: Sequence[Job], start: int, devices: int, listen: Listener) ->
     context = multiprocessing.get_context("spawn")
     word: multiprocessing.Queue[Word] = context.Queue()
     # the processes meet here, and its port is free: nobody else can take it in between
-    store = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    processes: list[BaseProcess] = []
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    processes: list[SpawnProcess] = []
     outcomes: list[Outcome] = []
     try:
         for rank in range(devices):
             with _environment(_variables(rank, devices, store.port)):
-                process = context.Process(target=_work, args=(jobs, start, word), daemon=True)
+                process = context.Process(target=_work, args=(jobs, start, word))
                 process.start()
             processes.append(process)
         while start + len(outcomes) < len(jobs):
@@ -162,7 +162,7 @@ def _session(jobs: Sequence[Job], start: int, devices: int, listen: Listener) ->
         word.close()
 
 
-def _next(word: multiprocessing.Queue[Word], processes: Sequence[BaseProcess]) -> Word:
+def _next(word: multiprocessing.Queue[Word], processes: Sequence[SpawnProcess]) -> Word:
     ended_at: float | None = None
     while True:
         try:

@@ -110,7 +110,8 @@ class Recorder(Checkpoint):
             self.best_epoch = epoch
             save_whole(trainer, self._folder.best)
         if epoch in pl_module.recipe.keep:
-            save_weights(pl_module.network.state_dict(), self._folder.kept(epoch))
+            state, kept = pl_module.network.state_dict(), self._folder.kept(epoch)
+            on_first(lambda: save_weights(state, kept))
         save_whole(trainer, self._folder.last)
         self._tell(float(epoch), trainer)
         self._stop_early(trainer)
@@ -150,8 +151,10 @@ def save_weights(state: dict[str, Any], path: Path) -> None:
         TrainingError: They cannot be written.
     """
     partial = path.with_suffix(".part")
+    content = io.BytesIO()
+    torch.save(state, content)  # to a full disk it would raise a RuntimeError
     try:
-        torch.save(state, partial)
+        partial.write_bytes(content.getbuffer())
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ from lossc.models.errors import TaskError, TrainingError
 from lossc.models.losses import resolve
 from lossc.models.metrics import average_precision
 from lossc.models.processes import _environment, _variables
-from lossc.models.recipe import Optimiser
+from lossc.models.recipe import Optimiser, Schedule
 from lossc.models.recipes import RECIPES
 from lossc.models.run import Job, RunFolder
 from lossc.models.trainer import train
@@ -87,12 +87,6 @@ def with_norms() -> nn.Module:
     )
 
 
-def breaks_in_the_second(batch: Split, generator: torch.Generator) -> Split:
-    if os.environ.get("RANK") == "1":
-        raise TrainingError("the second process cannot read its file")
-    return batch
-
-
 #: A metric of the batch, a mean, weights of both by their gradients, and former batches.
 MIXED = """spec mixed
 input score: real[n]
@@ -105,6 +99,7 @@ surrogate interpolation substitute
 surrogate step sigmoid(temperature = 0.5)
 surrogate gather batch
 """
+TRAINED = MIXED.replace("gradnorm(order, value, learning_rate = 0.1)", "uncertainty(order, value)")
 REMEMBERING = """spec remembering
 input score: real[n]
 input relevant: bool[n]
@@ -143,6 +138,16 @@ CASES = {
     "memory": (replace(RANKED, batch_size=51), "remembering"),
     "gradnorm": (replace(RANKED, batch_size=269), "mixed"),
     "adaptive": (replace(PAIRS, batch_size=99), "adaptive_h1"),
+    "trained weights of terms": (replace(RANKED, batch_size=269), "trained"),
+    "a first loss": (
+        replace(
+            DIGITS,
+            batch_size=269,
+            clip=0.5,
+            schedule=Schedule(milestones=(1,), warmup_epochs=1),
+        ),
+        "accuracy(schedule=warmup(first=cross_entropy, epochs=1))",
+    ),
     "norms and changes": (
         replace(DIGITS, batch_size=99, network=with_norms, augment=noisy),
         "cross_entropy",
@@ -154,6 +159,7 @@ def job(recipe, text: str, folder: Path) -> Job:
     specs = folder.parent / "specs"
     specs.mkdir(exist_ok=True)
     (specs / "mixed.lossc").write_text(MIXED)
+    (specs / "trained.lossc").write_text(TRAINED)
     (specs / "remembering.lossc").write_text(REMEMBERING)
     choice = resolve(text, recipe, folders=(specs,))
     rate = choice.learning_rate or recipe.learning_rate(choice.rule)

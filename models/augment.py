@@ -33,8 +33,8 @@ def crop(batch: Split, generator: torch.Generator) -> Split:
     images = batch.features
     down, right = torch.randint(2 * PADDING + 1, (2, len(images)), generator=generator)
     as_is = torch.zeros(len(images), dtype=torch.bool, device=images.device)
-    drawn = (part.to(images.device) for part in (down, right))
-    return Split(moved(images, *drawn, as_is), batch.targets)
+    down, right = down.to(images.device), right.to(images.device)
+    return Split(moved(images, down, right, as_is), batch.targets)
 
 
 def moved(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from lossc.models.config import (
     read_assignments,
     read_config,
 )
+from lossc.models.cores import available_cores
 from lossc.models.data.downloads import DATA_VARIABLE
 from lossc.models.display import Display
 from lossc.models.distributed import failed_alone, in_turn, join
@@ -25,7 +26,7 @@ from lossc.models.errors import MissingData, TaskError
 from lossc.models.figure import save_curves
 from lossc.models.losses import LossChoice, resolve
 from lossc.models.own_metrics import with_constants, with_own_metrics
-from lossc.models.parallel import Listener, Outcome, available_cores, run_all
+from lossc.models.parallel import Listener, Outcome, run_all
 from lossc.models.pictures import save_examples
 from lossc.models.processes import one_voice, run_in_processes, run_together
 from lossc.models.recipe import Recipe

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from lossc.models.data.split import Split
+from lossc.models.data.split import Examples
 from lossc.models.errors import TrainingError
 from lossc.models.recipe import Recipe
 
@@ -15,7 +15,7 @@ EVALUATION_BATCH = 2048
 SUMMARY_BATCH = 256  # outputs that are summarised are large
 
 
-def evaluate(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, float]:
+def evaluate(network: nn.Module, split: Examples, recipe: Recipe) -> dict[str, float]:
     """The recipe's metrics over all examples of a split, by name.
 
     Args:
@@ -29,14 +29,12 @@ def evaluate(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, floa
     if recipe.summary is None:
         return measure(outputs(network, split), split.targets, recipe)
     summaries = []
-    everything = torch.arange(len(split), device=split.features.device)
-    for index in torch.split(everything, SUMMARY_BATCH):
-        part = split.take(index)
+    for part in split.in_order(SUMMARY_BATCH):
         summaries.append(summarise(outputs(network, part), part.targets, recipe))
     return measure_summaries(summaries, recipe)
 
 
-def evaluate_finally(network: nn.Module, split: Split, recipe: Recipe) -> dict[str, float]:
+def evaluate_finally(network: nn.Module, split: Examples, recipe: Recipe) -> dict[str, float]:
     """What :func:`evaluate` gives, and the recipe's final metrics.
 
     Raises:
@@ -59,7 +57,7 @@ def evaluate_finally(network: nn.Module, split: Split, recipe: Recipe) -> dict[s
     return figures
 
 
-def outputs(network: nn.Module, split: Split, batch: int = EVALUATION_BATCH) -> Tensor:
+def outputs(network: nn.Module, split: Examples, batch: int = EVALUATION_BATCH) -> Tensor:
     """The network's output on every example, in order: ``[n, ...]``, without gradient.
 
     Args:
@@ -70,7 +68,7 @@ def outputs(network: nn.Module, split: Split, batch: int = EVALUATION_BATCH) -> 
     training = network.training
     network.eval()
     with torch.no_grad():
-        parts = [network(part) for part in torch.split(split.features, batch)]
+        parts = [network(part.features) for part in split.in_order(batch)]
     network.train(training)
     return torch.cat(parts)
 

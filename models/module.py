@@ -10,7 +10,7 @@ from lightning import LightningModule
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 
-from lossc.models.data.split import Split
+from lossc.models.data.split import Examples, Split
 from lossc.models.distributed import ALONE, World, gathered, on_first
 from lossc.models.errors import TrainingError
 from lossc.models.evaluate import evaluate
@@ -55,7 +55,7 @@ class TrainingModule(LightningModule):
         recipe: Recipe,
         choice: LossChoice,
         loss: nn.Module,
-        validation: Split,
+        validation: Examples,
         seed: int,
         learning_rate: float,
         world: World = ALONE,

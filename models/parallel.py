@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import queue
 import signal
 from collections.abc import Callable, Sequence
@@ -43,12 +42,6 @@ def run_all(jobs: Sequence[Job], workers: int, listen: Listener) -> list[Outcome
     if workers <= 1 or len(jobs) <= 1:
         return [_here(index, job, listen) for index, job in enumerate(jobs)]
     return _in_workers(jobs, workers, listen)
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
 def attempt(job: Job, report: Callable[[Progress], None]) -> Outcome:

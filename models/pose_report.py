@@ -21,7 +21,7 @@ from rich.table import Table
 
 from lossc.grammar.errors import LosscError
 from lossc.models.data.joints import GROUPS
-from lossc.models.data.split import Split
+from lossc.models.data.split import Split, Splits
 from lossc.models.errors import TaskError
 from lossc.models.pose_metrics import guess, mean_places, shares_found
 from lossc.models.pose_picture import save_predictions
@@ -73,6 +73,7 @@ def report(run: Path, data: Path | None = None, picture: Path | None = None) -> 
     activation = activation_of(str(settings["loss"]))
     network = _network(recipe, folder)
     splits = recipe.data(data)
+    assert isinstance(splits, Splits)  # all pose data is in memory
     test = splits.test.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     network = network.to(test.features.device)
     tests = {}

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
-from lossc.models.data.split import Split, Splits
+from lossc.models.data.split import Split, Splits, StreamedSplits
 from lossc.models.fixed import FIXED
 
 #: A network's output and the batch's targets become the spec's inputs, by name.
@@ -23,11 +23,26 @@ Inputs = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
 Summary = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
 #: A figure of merit of all examples of a split, from the spec's inputs or the recipe's summary.
 Measure = Callable[[Mapping[str, Tensor]], float]
+#: Loads the three sets of a task, from a folder where they do not come with a package.
+Data = Callable[[Path | None], Splits | StreamedSplits]
 #: A batch as it is trained on, features and targets changed together. What it draws, it draws from
 #: the generator, which is on the CPU: every device then sees the same changes.
 Augment = Callable[[Split, torch.Generator], Split]
 #: Draws examples, and what the metrics read of them, into a file.
 Picture = Callable[[Split, Mapping[str, Tensor], Path], object]
+
+
+@runtime_checkable
+class FollowsClasses(Protocol):
+    """Makes networks for data that says how many classes there are."""
+
+    def __call__(self) -> nn.Module:
+        """Fresh weights."""
+        ...
+
+    def for_classes(self, count: int) -> Callable[[], nn.Module]:
+        """Makes the same network with a last layer for ``count`` classes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -140,7 +155,7 @@ class Embedded:
     """
 
     title: str
-    data: Callable[[Path | None], Splits]
+    data: Data
     epochs: int
     examples: int | None = None
     network: Callable[[], nn.Module] | None = None
@@ -223,7 +238,7 @@ class Recipe:
     name: str = field(metadata=FIXED)
     doc: str = field(metadata=FIXED)
     source: str = field(metadata=FIXED)
-    data: Callable[[Path | None], Splits]
+    data: Data
     network: Callable[[], nn.Module]
     provides: Mapping[str, str]
     inputs: Inputs
@@ -286,6 +301,12 @@ class Recipe:
             schedule=self.quick.schedule or self.schedule,
             learning_rates={**self.learning_rates, **self.quick.learning_rates},
         )
+
+    def fitted(self, splits: Splits | StreamedSplits) -> Recipe:
+        """The recipe with a network for the data's classes, where that is for the data to say."""
+        if isinstance(splits, StreamedSplits) and isinstance(self.network, FollowsClasses):
+            return replace(self, network=self.network.for_classes(len(splits.classes)))
+        return self
 
     def watching(self) -> Recipe:
         """The recipe whose metrics are all that is logged."""

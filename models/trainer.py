@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,8 +12,8 @@ from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-from lossc.models.data.module import InMemoryData
-from lossc.models.data.split import Splits
+from lossc.models.data.module import TrainingData
+from lossc.models.data.split import Split, Splits, StreamedSplits
 from lossc.models.ddp import trainer_options
 from lossc.models.distributed import World, in_turn, join, on_first
 from lossc.models.errors import TaskError, TrainingError
@@ -52,9 +53,10 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
         TrainingError: The loss is not finite or has no gradient, or a checkpoint cannot be written
             or read.
     """
-    recipe = job.recipe
     world = join()
-    splits = in_turn(lambda: recipe.data(job.data))
+    splits = in_turn(lambda: job.recipe.data(job.data))
+    job = replace(job, recipe=job.recipe.fitted(splits))
+    recipe = job.recipe
     train_split = splits.train.first(recipe.examples or len(splits.train))
     folder = RunFolder(job.folder)
     made = on_first(lambda: finished(job, splits) if job.keep_finished else None)
@@ -72,25 +74,34 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
             folder, report, recipe.headline, recipe.headline_smaller, recipe.patience
         )
         trainer = _trainer(job, recorder, world, loss)
-        data = InMemoryData(train_split, recipe.batch_size, job.seed, GROUP)
+        group = GROUP if isinstance(train_split, Split) else 1
+        data = TrainingData(train_split, recipe.batch_size, job.seed, group)
         trainer.fit(module, data, ckpt_path=checkpoint)
-        return on_first(lambda: _tested(job, module, splits, recorder, folder))
+        device = torch.device("cpu")
+        if isinstance(splits, StreamedSplits):  # too many for it
+            device = trainer.strategy.root_device
+        return on_first(lambda: _tested(job, module, splits, recorder, folder, device))
 
 
 def _tested(
-    job: Job, module: TrainingModule, splits: Splits, recorder: Recorder, folder: RunFolder
+    job: Job,
+    module: TrainingModule,
+    splits: Splits | StreamedSplits,
+    recorder: Recorder,
+    folder: RunFolder,
+    device: torch.device,
 ) -> Run:
     """The run's figures, once its weights and they are written."""
     recipe = job.recipe
     if recipe.selection == "best":
         best = torch.load(folder.best, map_location="cpu", weights_only=True)
         module.load_state_dict(best["state_dict"])
-    network = module.network.cpu()
-    test = evaluate_finally(network, splits.test, recipe)
-    validation = evaluate_finally(network, splits.val, recipe)
+    network = module.network.to(device)
+    test = evaluate_finally(network, splits.test.to(device), recipe)
+    validation = evaluate_finally(network, splits.val.to(device), recipe)
     epoch = recorder.best_epoch if recipe.selection == "best" else len(recorder.history)
     run = Run(job, test, validation, epoch, recorder.seconds, recorder.history)
-    save_weights(network.state_dict(), folder.weights)
+    save_weights(network.cpu().state_dict(), folder.weights)
     figures = {"test": test, "validation": validation, "epoch": epoch, "seconds": run.seconds}
     write_json(folder.result, figures)
     return run

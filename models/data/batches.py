@@ -1,29 +1,31 @@
-"""Batches cut straight from tensors in memory: no example is ever handled alone."""
+"""The batches of an epoch, in a seeded random order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 
-from lossc.models.data.split import Split
+from lossc.models.data.split import Examples, Split
 
 
 class Batches:
     """All examples of a split once, in a seeded random order, several batches at a time.
 
-    A whole batch is one indexing operation. Iterating yields lists of up to ``group`` batches, so
-    that what a trainer does around each call is paid once for many steps; the last batch has the
-    examples that are left.
+    A whole batch of examples in memory is one indexing operation. Iterating yields lists of up to
+    ``group`` batches, so that what a trainer does around each call is paid once for many steps; the
+    last batch has the examples that are left.
 
     Args:
         split: The examples.
         batch_size: Examples of a batch.
-        seed: Of the order; the same seed gives the same order on every device.
+        seed: Of the order, and of what is random about examples that are read when they are wanted;
+            the same seed gives the same on every device.
         group: Batches in one list.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, group: int = 1):
+    def __init__(self, split: Examples, batch_size: int, seed: int, group: int = 1):
         self.split = split
         self.batch_size = batch_size
         self.seed = seed
@@ -40,6 +42,6 @@ class Batches:
     def __iter__(self) -> Iterator[list[Split]]:
         generator = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(self.split), generator=generator)
-        batches = torch.split(order.to(self.split.features.device), self.batch_size)
-        for start in range(0, len(batches), self.group):
-            yield [self.split.take(index) for index in batches[start : start + self.group]]
+        batches = self.split.drawn(torch.split(order, self.batch_size), self.seed)
+        while group := list(islice(batches, self.group)):
+            yield group

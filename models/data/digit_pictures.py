@@ -117,7 +117,8 @@ def _placed(digit: Tensor, place: tuple[float, float, float], generator: torch.G
     theta = torch.stack([torch.stack([a, b, -(a * x + b * y)], dim=1) for a, b in rows], dim=1)
     grid = functional.affine_grid(theta, [n, 1, SIDE, SIDE], align_corners=False)
     image = digit.view(n, 1, 8, 8)
-    return functional.grid_sample(image, grid, align_corners=False).squeeze(1)
+    ink: Tensor = functional.grid_sample(image, grid, align_corners=False)
+    return ink.squeeze(1)
 
 
 def _painted(ink: Tensor, generator: torch.Generator) -> Tensor:

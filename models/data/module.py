@@ -7,12 +7,12 @@ from typing import Any
 from lightning import LightningDataModule
 
 from lossc.models.data.batches import Batches
-from lossc.models.data.split import Split
+from lossc.models.data.split import Examples
 from lossc.models.seeding import Stream, stream_seed
 
 
-class InMemoryData(LightningDataModule):
-    """Batches of a split that lies in memory, in an order that follows from seed and epoch.
+class TrainingData(LightningDataModule):
+    """Batches of a split, in an order that follows from seed and epoch.
 
     The trainer asks for the batches anew every epoch, and moves the split to its device once.
 
@@ -23,7 +23,7 @@ class InMemoryData(LightningDataModule):
         group: Batches that the trainer is handed at a time.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, group: int):
+    def __init__(self, split: Examples, batch_size: int, seed: int, group: int):
         super().__init__()
         self._split = split
         self._batch_size = batch_size
@@ -37,5 +37,5 @@ class InMemoryData(LightningDataModule):
         return Batches(self._split, self._batch_size, seed, self._group)
 
     def transfer_batch_to_device(self, batch: Any, device: object, dataloader_idx: int) -> Any:
-        """Nothing to do: the whole split is there."""
+        """Nothing to do: they are there."""
         return batch

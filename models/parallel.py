@@ -12,6 +12,7 @@ from multiprocessing.queues import Queue
 from typing import Any
 
 from lossc.grammar.errors import InternalError, LosscError
+from lossc.models.cores import available_cores as available_cores
 from lossc.models.errors import TrainingError
 from lossc.models.recorder import Progress
 from lossc.models.run import Failure, Job, Run

@@ -39,7 +39,7 @@ def save_examples(run: Run) -> Path | None:
         with torch.random.fork_rng():
             network = recipe.network()
         network.load_state_dict(torch.load(folder.weights, map_location="cpu", weights_only=True))
-        examples = examples.to(device)
+        examples = next(examples.to(device).in_order(len(examples)))
         output = outputs(network.to(device), examples, FEW if recipe.summary else MANY)
         found = (recipe.summary or recipe.inputs)(output.float(), examples.targets)
         recipe.picture(examples, found, folder.examples)

@@ -14,7 +14,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
-from lossc.models.data.split import Split, Splits, StreamedSplits
+from lossc.models.data.split import AnySplits, Split, StreamedSplits
 from lossc.models.fixed import FIXED
 
 #: A network's output and the batch's targets become the spec's inputs, by name.
@@ -24,7 +24,7 @@ Summary = Callable[[Tensor, Mapping[str, Tensor]], dict[str, Tensor]]
 #: A figure of merit of all examples of a split, from the spec's inputs or the recipe's summary.
 Measure = Callable[[Mapping[str, Tensor]], float]
 #: Loads the three sets of a task, from a folder where they do not come with a package.
-Data = Callable[[Path | None], Splits | StreamedSplits]
+Data = Callable[[Path | None], AnySplits]
 #: A batch as it is trained on, features and targets changed together. What it draws, it draws from
 #: the generator, which is on the CPU: every device then sees the same changes.
 Augment = Callable[[Split, torch.Generator], Split]
@@ -302,7 +302,7 @@ class Recipe:
             learning_rates={**self.learning_rates, **self.quick.learning_rates},
         )
 
-    def fitted(self, splits: Splits | StreamedSplits) -> Recipe:
+    def fitted(self, splits: AnySplits) -> Recipe:
         """The recipe with a network for the data's classes, where that is for the data to say."""
         if isinstance(splits, StreamedSplits) and isinstance(self.network, FollowsClasses):
             return replace(self, network=self.network.for_classes(len(splits.classes)))

@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lossc.models.data.digest import digest
-from lossc.models.data.split import Splits
+from lossc.models.data.split import AnySplits
 from lossc.models.errors import TaskError
 from lossc.models.losses import LossChoice
 from lossc.models.recipe import Recipe
@@ -163,7 +163,7 @@ class RunFolder:
         """The network's weights after an epoch, where the recipe says that they are kept."""
         return self.path / f"epoch-{epoch}.pt"
 
-    def open(self, job: Job, splits: Splits | None = None) -> Path | None:
+    def open(self, job: Job, splits: AnySplits | None = None) -> Path | None:
         """Make the folder ready for a job.
 
         Args:
@@ -188,7 +188,7 @@ class RunFolder:
         return None
 
 
-def whole_settings(job: Job, splits: Splits | None = None) -> dict[str, Any]:
+def whole_settings(job: Job, splits: AnySplits | None = None) -> dict[str, Any]:
     """All that the figures depend on; two runs with equal settings give the same weights.
 
     Args:
@@ -199,10 +199,11 @@ def whole_settings(job: Job, splits: Splits | None = None) -> dict[str, Any]:
         DataError: The data is missing or damaged.
     """
     found = job.recipe.data(job.data) if splits is None else splits
+    job = replace(job, recipe=job.recipe.fitted(found))
     return job.settings | {"splits": digest(found)}
 
 
-def finished(job: Job, splits: Splits | None = None) -> Run | None:
+def finished(job: Job, splits: AnySplits | None = None) -> Run | None:
     """A run that was made with a job's settings on its data, from the job's folder.
 
     Args:

@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from lossc.models.data.module import TrainingData
-from lossc.models.data.split import Split, Splits, StreamedSplits
+from lossc.models.data.split import AnySplits, Split, StreamedSplits
 from lossc.models.ddp import trainer_options
 from lossc.models.distributed import World, in_turn, join, on_first
 from lossc.models.errors import TaskError, TrainingError
@@ -86,7 +86,7 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
 def _tested(
     job: Job,
     module: TrainingModule,
-    splits: Splits | StreamedSplits,
+    splits: AnySplits,
     recorder: Recorder,
     folder: RunFolder,
     device: torch.device,

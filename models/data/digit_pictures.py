@@ -127,7 +127,7 @@ def _painted(ink: Tensor, generator: torch.Generator) -> Tensor:
     ground, colour = torch.rand(2, n, 3, 1, 1, generator=generator)
     ground, colour = 0.5 * ground, 0.5 + 0.5 * colour
     coarse = torch.rand(n, 3, 4, 4, generator=generator) - 0.5
-    canvas = ground + 0.3 * functional.interpolate(
+    canvas: Tensor = ground + 0.3 * functional.interpolate(
         coarse, (SIDE, SIDE), mode="bilinear", align_corners=True
     )
     for cover in _strays(n, generator):

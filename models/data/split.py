@@ -112,3 +112,7 @@ class StreamedSplits:
     val: Examples
     test: Examples
     classes: tuple[str, ...]
+
+
+#: The sets of a task, in memory or streamed.
+AnySplits = Splits | StreamedSplits

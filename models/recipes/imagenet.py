@@ -82,7 +82,7 @@ RECIPE = Recipe(
     provides={"scores": "real[n, p]", "label": "int[n] in p", "logit": "real[n, k]"},
     inputs=inputs,
     optimiser=Optimiser("sgd", learning_rate=0.1, momentum=0.9, weight_decay=1e-4),
-    schedule=Schedule(milestones=(30, 60), factor=0.1),
+    schedule=Schedule(milestones=(30, 60), factor=0.1, warmup_epochs=5),
     epochs=90,
     batch_size=224,
     losses=("cross_entropy", "ohem(rho=0.8)", "focal(gamma=0.5)", "anchor_bce(gamma=0.5)"),
@@ -96,7 +96,7 @@ RECIPE = Recipe(
         network=ImageNetwork(blocks=(1, 1, 1, 1), width=16),
         schedule=Schedule(milestones=(2,), factor=0.1),
         embedded=Embedded(
-            title="pictures of scikit-learn's digits, 10 classes, and a network of 14 layers",
+            title="pictures of scikit-learn's digits, 10 classes, and a network of 8 layers",
             data=DigitPictures(1),
             epochs=6,
             network=ImageNetwork(classes=10, blocks=(1, 1), width=16),

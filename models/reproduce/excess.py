@@ -40,7 +40,7 @@ def figure_7(setting: Setting) -> Report:
     recipe = replace(recipe, keep=epochs)
     job = job_of(recipe, CASE, 0, setting, data)
     reason = _trained(job, epochs, setting)
-    split = recipe.data(data).val.first(IMAGES)
+    split = next(recipe.data(data).val.first(IMAGES).in_order(IMAGES))
     lines, files = [], {}
     if not reason:
         maps = {epoch: excess_after(job, epoch, split) for epoch in epochs}

@@ -57,4 +57,5 @@ def _trained(run: Run) -> tuple[nn.Module, Split]:
     weights = torch.load(RunFolder(run.job.folder).weights, map_location="cpu", weights_only=True)
     network.load_state_dict(weights)
     test = run.job.recipe.data(run.job.data).test
+    assert isinstance(test, Split)  # all pose data is in memory
     return network.to(device), test.to(device)

@@ -20,6 +20,7 @@ from lossc.models.config import (
 )
 from lossc.models.cores import available_cores
 from lossc.models.data.downloads import DATA_VARIABLE
+from lossc.models.data.split import Splits
 from lossc.models.display import Display
 from lossc.models.distributed import failed_alone, in_turn, join
 from lossc.models.errors import MissingData, TaskError
@@ -144,7 +145,7 @@ def train_command(
         choices = _choices(recipe, options)
         recipe = with_own_metrics(recipe, choices)
         # what is missing is found, or fetched, before anything starts
-        splits = in_turn(lambda: recipe.data(options.data))
+        splits = in_turn(lambda: _data(recipe, options.data))
         folder = options.out or OUT / recipe.name
         jobs = [
             Job(
@@ -178,10 +179,15 @@ def train_command(
     if join().rank > 0:
         return failed
     table = rows(outcomes)
-    curves = save_curves(recipe, table, folder / "curves.png")
-    terms = save_terms(table, folder / "terms.png")
-    figures = figures_of(recipe, table, {"folder": folder, "curves": curves})
-    write_json(folder / "table.json", figures)
+    curves = terms = None
+    try:
+        curves = save_curves(recipe, table, folder / "curves.png")
+        terms = save_terms(table, folder / "terms.png")
+        figures = figures_of(recipe, table, {"folder": folder, "curves": curves})
+        write_json(folder / "table.json", figures)
+    except OSError as error:  # a full disk: the figures are still printed
+        print(f"{folder}: {error}", file=sys.stderr)
+        figures, failed = figures_of(recipe, table, {"folder": folder, "curves": curves}), 1
     pictures = [save_examples(row.runs[0]) for row in table if row.runs]
     if as_json:
         print(json.dumps(figures, indent=2, allow_nan=False))
@@ -250,6 +256,15 @@ def _outcomes(
     if (options.workers or 1) > 1:
         raise TaskError("--devices: the runs are made one after the other; leave out --workers")
     return run_in_processes(jobs, devices, listen)
+
+
+def _data(recipe: Recipe, folder: Path | None) -> Splits:
+    try:
+        return recipe.data(folder)
+    except MissingData as error:
+        if folder is None or folder.exists():
+            raise
+        raise MissingData(f"{folder}: there is no such folder\n{error}") from None
 
 
 def _workers(examples: int, jobs: Sequence[Job]) -> int:

@@ -55,6 +55,8 @@ def attempt(job: Job, report: Callable[[Progress], None]) -> Outcome:
         raise
     except LosscError as error:
         return Failure(job, str(error))
+    except OSError as error:  # of a full disk, which names no file
+        return Failure(job, f"{job.folder}: {error}")
 
 
 def _here(index: int, job: Job, listen: Listener) -> Outcome:

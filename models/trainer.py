@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import Trainer
@@ -18,6 +19,7 @@ from lossc.models.ddp import trainer_options
 from lossc.models.distributed import World, in_turn, join, on_first
 from lossc.models.errors import TaskError, TrainingError
 from lossc.models.evaluate import evaluate_finally
+from lossc.models.label_check import check_labels
 from lossc.models.module import TrainingModule
 from lossc.models.noise import quiet
 from lossc.models.recorder import Recorder, Report, save_weights
@@ -44,11 +46,11 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
         report: Told of the progress, in every process.
 
     Returns:
-        Figures on the test and validation splits, and the history; with ``job.keep`` those of a
-        finished run of the same settings, where there is one.
+        Figures on the test and validation splits, and the history; with ``job.keep_finished``
+        those of a finished run of the same settings, where there is one.
 
     Raises:
-        DataError: The data is missing or damaged.
+        DataError: The data is missing or damaged, or has labels that the network does not have.
         SpecError: The loss is wrong.
         TrainingError: The loss is not finite or has no gradient, or a checkpoint cannot be written
             or read.
@@ -70,6 +72,7 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
         module = TrainingModule(
             recipe, job.choice, loss, splits.val, job.seed, job.learning_rate, world
         )
+        check_labels(module.network, splits, recipe)
         recorder = Recorder(
             folder, report, recipe.headline, recipe.headline_smaller, recipe.patience
         )
@@ -94,7 +97,7 @@ def _tested(
     """The run's figures, once its weights and they are written."""
     recipe = job.recipe
     if recipe.selection == "best":
-        best = torch.load(folder.best, map_location="cpu", weights_only=True)
+        best = _loaded(folder.best, f"remove {folder.path} to start this run anew")
         module.load_state_dict(best["state_dict"])
     network = module.network.to(device)
     test = evaluate_finally(network, splits.test.to(device), recipe)
@@ -113,16 +116,21 @@ def _sound(checkpoint: Path | None) -> Path | None:
     Raises:
         TrainingError: It is damaged.
     """
-    if checkpoint is None:
-        return None
-    try:
-        torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file may raise whatever there is
-        raise TrainingError(
-            f"{checkpoint}: a damaged checkpoint ({type(error).__name__})\n"
-            "  hint: remove it to start this run anew"
-        ) from None
+    if checkpoint is not None:
+        _loaded(checkpoint, "remove it to start this run anew")
     return checkpoint
+
+
+def _loaded(checkpoint: Path, hint: str) -> dict[str, Any]:
+    try:
+        found = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file may raise whatever there is
+        reason = f"a damaged checkpoint ({type(error).__name__})"
+    else:
+        if isinstance(found, dict) and {"state_dict", "callbacks", "epoch"} <= set(found):
+            return found
+        reason = "no checkpoint of a run"
+    raise TrainingError(f"{checkpoint}: {reason}\n  hint: {hint}")
 
 
 def _trainer(job: Job, recorder: Recorder, world: World, loss: nn.Module) -> Trainer:

@@ -72,13 +72,17 @@ def splits(people: People, side: int, margin: float) -> Splits:
     for name in ("train", "val", "test"):
         if not getattr(people, name):
             raise DataError(f"{people.source}: nobody is annotated for the {name} split")
-    train = crops(people.train, people.read, side, margin)
+    try:
+        train = crops(people.train, people.read, side, margin)
+        val, test = (crops(part, people.read, side) for part in (people.val, people.test))
+    except DataError as error:  # which names the image alone
+        raise DataError(f"{people.source}: {error}") from None
     inside = ((train.targets["joint"] >= 0) & (train.targets["joint"] <= 1)).all(dim=-1)
     seen = {"visible": train.targets["visible"] & inside}
     return Splits(
         Split(train.features, {**train.targets, **seen}),
-        crops(people.val, people.read, side),
-        crops(people.test, people.read, side),
+        val,
+        test,
     )
 
 

@@ -436,7 +436,7 @@ def check_range(
     inside = above & beneath
     if not inside.all():
         interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
-        first = float(value[~inside].flatten()[0])
+        first = float(value.detach()[~inside].flatten()[0])
         raise ValueError(f"{name}: expected values in {interval}, got {first:g}")
 
 

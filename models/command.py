@@ -20,7 +20,7 @@ from lossc.models.config import (
 )
 from lossc.models.cores import available_cores
 from lossc.models.data.downloads import DATA_VARIABLE
-from lossc.models.data.split import Splits
+from lossc.models.data.split import AnySplits
 from lossc.models.display import Display
 from lossc.models.distributed import failed_alone, in_turn, join
 from lossc.models.errors import MissingData, TaskError
@@ -258,7 +258,7 @@ def _outcomes(
     return run_in_processes(jobs, devices, listen)
 
 
-def _data(recipe: Recipe, folder: Path | None) -> Splits:
+def _data(recipe: Recipe, folder: Path | None) -> AnySplits:
     try:
         return recipe.data(folder)
     except MissingData as error:

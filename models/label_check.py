@@ -7,7 +7,7 @@ import re
 import torch
 from torch import nn
 
-from lossc.models.data.split import Splits
+from lossc.models.data.split import AnySplits, Splits
 from lossc.models.errors import DataError
 from lossc.models.evaluate import outputs
 from lossc.models.recipe import Recipe
@@ -16,14 +16,14 @@ _LABEL = re.compile(r"int\[\w+\] in (\w+)")
 _SCORES = re.compile(r"real\[(\w+(?:, \w+)*)\]")
 
 
-def check_labels(network: nn.Module, splits: Splits, recipe: Recipe) -> None:
+def check_labels(network: nn.Module, splits: AnySplits, recipe: Recipe) -> None:
     """Look at all labels before anything is trained: torch names neither the label nor its place.
 
     A target that ``provides`` calls ``int[n] in p`` is below the size p of ``real[n, p]``.
 
     Args:
         network: With as many scores as there are classes.
-        splits: The task's data.
+        splits: The task's data. Streamed data has the labels of its folders, which are counted.
         recipe: The task.
 
     Raises:
@@ -31,7 +31,7 @@ def check_labels(network: nn.Module, splits: Splits, recipe: Recipe) -> None:
     """
     ranges = {name: _LABEL.fullmatch(kind) for name, kind in recipe.provides.items()}
     labels = {name: found[1] for name, found in ranges.items() if found}
-    if not labels:
+    if not labels or not isinstance(splits, Splits):
         return
     one = splits.train.first(1)
     inputs = recipe.inputs(outputs(network, one), one.targets)

@@ -101,13 +101,16 @@ def grid(report: Report) -> tuple[list[str], list[list[str]]]:
         return headings, [_measured(report, line) for line in report.lines]
     rows = []
     if len(report.columns) <= SIDE_BY_SIDE:
+        said = {title for line in report.lines for title in line.published}
         headings = [""]
         for column in report.columns:
-            headings += [f"{column.title}, paper", f"{column.title}, here"]
+            here = [f"{column.title}, paper", f"{column.title}, here"]
+            headings += here if column.title in said else [column.title]
         for line in report.lines:
             row = [line.label]
             for column in report.columns:
-                row += [line.published.get(column.title, ""), _cell(line, column)]
+                row += [line.published.get(column.title, "")] if column.title in said else []
+                row.append(_cell(line, column))
             rows.append(row)
         return headings, rows
     headings = ["", "", *(column.title for column in report.columns)]

@@ -54,7 +54,10 @@ def test_every_row_is_a_loss_that_fits_its_task(name, form, tmp_path, monkeypatc
     setting = Setting(quick=form == "quick", out=tmp_path)
     folders = set()
     for case in experiment.cases:
-        start = tmp_path / "network.pt" if case.start else None
+        start = None
+        if case.start:
+            start = tmp_path / "network.pt"
+            start.write_text(case.start)  # what it begins with counts by its content
         recipe, data = recipe_of(experiment, case, setting, start)
         job = job_of(recipe, case, 0, setting, data)
         folders.add(job.folder)
@@ -240,6 +243,11 @@ def test_few_columns_have_the_published_figure_beside_and_many_above():
     headings, rows = grid(table((ACCURACY,)))
     assert headings == ["", "accuracy, %, paper", "accuracy, %, here"]
     assert rows == [["a", "50.0", "-"], ["b", "", "60.00 ± 14.14"]]
+    two = (ACCURACY, Column("of nobody", "top_5"))
+    report = table((ACCURACY,))
+    headings, rows = grid(replace(report, columns=two))
+    assert headings == ["", "accuracy, %, paper", "accuracy, %, here", "of nobody"]
+    assert rows[1] == ["b", "", "60.00 ± 14.14", "-"]
     many = tuple(Column(str(number), "accuracy") for number in range(5))
     headings, rows = grid(table(many))
     assert headings == ["", "", "0", "1", "2", "3", "4"]

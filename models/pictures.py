@@ -17,7 +17,8 @@ from lossc.models.pose_picture import save_predictions
 from lossc.models.run import Run, RunFolder
 
 #: The first test examples that are looked at: few where a recipe has a summary of large outputs.
-MANY, FEW = 2000, 12
+MANY, FEW = 2000, 60
+BATCH = 12  # of those
 
 
 def save_examples(run: Run) -> Path | None:
@@ -40,8 +41,10 @@ def save_examples(run: Run) -> Path | None:
             network = recipe.network()
         network.load_state_dict(torch.load(folder.weights, map_location="cpu", weights_only=True))
         examples = next(examples.to(device).in_order(len(examples)))
-        output = outputs(network.to(device), examples, FEW if recipe.summary else MANY)
-        found = (recipe.summary or recipe.inputs)(output.float(), examples.targets)
+        output = outputs(network.to(device), examples, BATCH if recipe.summary else MANY).float()
+        found = recipe.inputs(output, examples.targets)
+        if recipe.summary is not None:
+            found |= recipe.summary(output, examples.targets)
         recipe.picture(examples, found, folder.examples)
     except Exception as error:
         message = f"{folder.examples}: not drawn ({type(error).__name__}: {error})"

@@ -28,7 +28,7 @@ Data = Callable[[Path | None], AnySplits]
 #: A batch as it is trained on, features and targets changed together. What it draws, it draws from
 #: the generator, which is on the CPU: every device then sees the same changes.
 Augment = Callable[[Split, torch.Generator], Split]
-#: Draws examples, and what the metrics read of them, into a file.
+#: Draws examples, and their inputs of specs and what the metrics read of them, into a file.
 Picture = Callable[[Split, Mapping[str, Tensor], Path], object]
 
 

@@ -9,6 +9,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from lossc.models import pictures
 from lossc.models.augment import crop
 from lossc.models.data.digit_pictures import DigitPictures
 from lossc.models.data.image_folders import ImageFolders
@@ -90,6 +91,7 @@ RECIPE = Recipe(
     headline="accuracy",
     watched={"hard_share": Share("hard")},
     summary=summary,
+    picture=pictures.classes,
     quick=Quick(
         epochs=3,
         examples=2000,

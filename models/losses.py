@@ -140,7 +140,9 @@ def resolve(
     seed, rate = numbers.get("seed"), numbers.get("lr")
     if name in BASELINES:
         if unfit := sorted({*choices, *params, *(["seed"] if seed is not None else [])}):
-            raise TaskError(f"baseline '{name}' has no option '{unfit[0]}'; it takes lr only")
+            raise TaskError(
+                f"baseline '{name}' has no option '{unfit[0]}'; it takes lr, and rivals if it has scores of classes"
+            )
         takes = _check_inputs(name, BASELINE_INPUTS[name], recipe)
         return LossChoice(
             text, name, takes, learning_rate=rate, rivals=_rivals(text, numbers, takes)

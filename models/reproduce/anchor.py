@@ -315,7 +315,7 @@ FIGURE_6 = Comparison(
 
 EXPERIMENTS = (
     TABLE_1,
-    # TABLE_2,
+    TABLE_2,
     TABLE_3,
     TABLE_A_1,
     TABLE_4,

@@ -154,7 +154,7 @@ def test_inputs_that_the_task_does_not_have():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("cross_entropy(squash=sigmoid)", "no option 'squash'; it takes lr only"),
+        ("cross_entropy(squash=sigmoid)", "no option 'squash'; it takes lr, and rivals"),
         ("cross_entropy(seed=1)", "no option 'seed'"),
         ("accuracy(lr=fast)", "lr is a number, not fast"),
         ("accuracy(lr=0)", "lr is a positive number, not 0"),

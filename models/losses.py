@@ -141,7 +141,8 @@ def resolve(
     if name in BASELINES:
         if unfit := sorted({*choices, *params, *(["seed"] if seed is not None else [])}):
             raise TaskError(
-                f"baseline '{name}' has no option '{unfit[0]}'; it takes lr, and rivals if it has scores of classes"
+                f"baseline '{name}' has no option '{unfit[0]}'; it takes lr, and rivals where it "
+                "has scores of classes"
             )
         takes = _check_inputs(name, BASELINE_INPUTS[name], recipe)
         return LossChoice(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -40,7 +42,7 @@ class StrongestRivals(nn.Module):
         value = self.loss(scores=scores.gather(1, seen), label=place)
         return value
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         """What a trainer asks of a loss besides its value (``set_epoch``) is asked of the loss."""
         try:
             return super().__getattr__(name)

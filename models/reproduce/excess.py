@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,7 +139,7 @@ def save_weights(maps: Mapping[int, Tensor], path: Path) -> Path:
     """The maps by epoch: arrays ``epoch_N`` of float32 ``[n, k, h, w]``."""
     partial = path.with_name(path.name + ".part")
     with partial.open("wb") as file:
-        arrays = {f"epoch_{epoch}": excess.numpy() for epoch, excess in maps.items()}
+        arrays: dict[str, Any] = {f"epoch_{n}": excess.numpy() for n, excess in maps.items()}
         np.savez_compressed(file, **arrays)
     os.replace(partial, path)
     return path
@@ -186,7 +187,7 @@ def save_maps(split: Split, maps: Mapping[int, Tensor], path: Path, rows: int = 
 def _shown(split: Split, rows: int) -> list[tuple[int, int]]:
     """An image and a visible joint for each row, other joints in turn."""
     joints = [JOINTS.index(name) for name in SHOWN]
-    found = []
+    found: list[tuple[int, int]] = []
     for image in range(len(split)):
         joint = joints[len(found) % len(joints)]
         if len(found) < rows and bool(split.targets["visible"][image, joint]):

@@ -12,6 +12,9 @@ from lossc.grammar.parser import parse_option
 
 Given = str | Mapping[str, object] | None
 
+#: How many anchors of `idw` there are of each kind besides the best configuration.
+ANCHORS = ("good", "bad", "nearby")
+
 
 def option_of(slot: str, given: str | Mapping[str, object]) -> sx.Option:
     """What a caller gave as the syntax has it.
@@ -109,6 +112,11 @@ def refusals(
     if values["temperature"] == "auto" and values["max_spread"] != "none":
         message = "max_spread has no use beside temperature = auto, which follows the spread"
         return [Diagnostic(said["step"].span, "bad-option", message, "one of the two")]
+    without_best = names["interpolation"] == "idw" and values["best"] == "none"
+    if without_best and not any(values[kind] for kind in ANCHORS):
+        message = "idw(best = none) has no anchors where good, bad and nearby are 0"
+        option = said["interpolation"]
+        return [Diagnostic(option.span, "bad-option", message, "one of them above 0")]
     step, method = names["step"], INTERPOLATIONS[names["interpolation"]]
     if not (STEPS[step].reaches and method.why_no_reach):
         return []

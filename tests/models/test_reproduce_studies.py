@@ -116,6 +116,25 @@ def test_agreement_by_hand():
     assert np.isnan(level["Spearman's coefficient"])
 
 
+def test_agreement_of_tied_values_is_that_of_loops():
+    generator = torch.Generator().manual_seed(0)
+    draw = (torch.randint(9, (30,), generator=generator) / 8).tolist()  # accuracies have ties
+    other = [value + 0.3 * float(torch.randn((), generator=generator)) for value in draw]
+    other[3] = other[7]
+    found = agreement([Pair(*pair) for pair in zip(draw, other, strict=True)])
+    ranks = np.array([[_rank(value, column) for value in column] for column in (draw, other)])
+    assert found["Spearman's coefficient"] == pytest.approx(np.corrcoef(ranks)[0, 1])
+    pairs = list(zip(draw, other, strict=True))
+    signs = np.sign([(a - b, c - d) for a, c in pairs for b, d in pairs])
+    tau = signs.prod(axis=1).sum() / np.sqrt(np.square(signs).sum(axis=0).prod())
+    assert found["Kendall's tau"] == pytest.approx(tau)
+
+
+def _rank(value, column):
+    """The mean place of all that are equal."""
+    return sum(one < value for one in column) + (column.count(value) + 1) / 2
+
+
 def test_the_report_gets_worse_with_the_distance(tmp_path):
     setting = Setting(quick=True, out=tmp_path, settings={"epochs": 2})
     report, again = fidelity(setting), fidelity(setting)

@@ -9,6 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from lossc.compiler.compile import compile_spec
+from lossc.grammar.errors import SpecError
 from lossc.runtime.between import idw_weights, weights_without_best
 from lossc.runtime.reference import idw, idw_gradient
 from lossc.runtime.written_out import configurations
@@ -108,6 +109,10 @@ def test_no_anchor_at_all_is_refused():
     loss = compiled("accuracy", "bit").loss(good=0, bad=0, nearby=0)
     with pytest.raises(ValueError, match="good, bad or nearby must be above 0"):
         loss(torch.randn(4, 3, requires_grad=True), torch.randint(3, (4,)))
+
+    with pytest.raises(SpecError, match=r"L028 .*has no anchors where good, bad and nearby are 0"):
+        compile_spec("accuracy", interpolation="idw(good=0, bad=0, nearby=0, best=none)")
+    compile_spec("accuracy", interpolation="idw(good=0, bad=0, nearby=0)")  # the best one is left
 
 
 @pytest.mark.parametrize("counts", COUNTS)

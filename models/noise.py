@@ -1,4 +1,4 @@
-"""Lightning's notes about itself, which say nothing to somebody who trains a bundled task."""
+"""What is said while a run goes on: warnings of ours, and none of Lightning's notes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import WARNING, getLogger
+from typing import Any
 
 #: The beginnings of warnings that are known and harmless, as regular expressions.
 NOISE = (
@@ -25,6 +26,14 @@ def quiet(altogether: bool = False) -> Iterator[None]:
     logger = getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(WARNING)
+    usual = warnings.formatwarning
+
+    def plain(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> str:
+        """A warning of ours as its text alone: the line that gave it helps nobody."""
+        ours = category.__module__.startswith("lossc.")
+        return f"warning: {message}\n" if ours else usual(message, category, *place, **more)
+
+    warnings.formatwarning = plain
     try:
         with warnings.catch_warnings():
             for message in NOISE:
@@ -33,4 +42,5 @@ def quiet(altogether: bool = False) -> Iterator[None]:
                 warnings.simplefilter("ignore")
             yield
     finally:
+        warnings.formatwarning = usual
         logger.setLevel(level)

@@ -6,15 +6,11 @@ from lossc.models.noise import quiet
 from lossc.models.terms_watch import TermWarning
 
 
-def test_a_warning_of_ours_is_its_text_alone(capsys):
+def test_a_warning_of_ours_is_its_text_alone():
     usual = warnings.formatwarning
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = warnings._showwarning_orig  # pytest records them otherwise
-        with quiet():
-            warnings.warn("a term is hardly trained", TermWarning, stacklevel=1)
-            warnings.warn("somebody else's", UserWarning, stacklevel=1)
-    said = capsys.readouterr().err
-    assert said.startswith("warning: a term is hardly trained\n")
-    assert "test_noise.py" in said.partition("\n")[2]
+    with quiet():
+        ours = warnings.formatwarning("a term is hardly trained", TermWarning, "here.py", 3)
+        others = warnings.formatwarning("anything", UserWarning, "here.py", 3)
+    assert ours == "warning: a term is hardly trained\n"
+    assert others.startswith("here.py:3: UserWarning: anything")
     assert warnings.formatwarning is usual

@@ -7,10 +7,12 @@ besides; and how often joints are counted twice.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from rich.table import Table
 
 from lossc.grammar.errors import LosscError
 from lossc.models.data.joints import GROUPS
+from lossc.models.data.pose import PoseData
 from lossc.models.data.split import Split, Splits
 from lossc.models.errors import TaskError
 from lossc.models.pose_metrics import guess, mean_places, shares_found
@@ -35,6 +38,7 @@ from lossc.models.pose_testing import (
 )
 from lossc.models.recipe import Recipe
 from lossc.models.recipes import find_recipe
+from lossc.models.recipes.pose import PoseInputs, PoseNetwork
 from lossc.models.run import RunFolder, read_json
 
 COLUMNS = (*GROUPS, "mean")
@@ -67,7 +71,7 @@ def report(run: Path, data: Path | None = None, picture: Path | None = None) -> 
     settings = read_json(folder.settings)
     if not isinstance(settings, dict) or not folder.weights.is_file():
         raise TaskError(f"{run}: no finished run: {folder.settings.name} or network.pt is missing")
-    recipe = find_recipe(settings["task"])
+    recipe = _as_trained(settings)
     if getattr(recipe.inputs, "joints", None) is not None:
         raise TaskError(f"task '{recipe.name}' has maps of some joints only; this is for all 16")
     activation = activation_of(str(settings["loss"]))
@@ -110,21 +114,47 @@ def activation_of(loss: str) -> Activation:
     return probabilities if loss.partition("(")[0].strip() in LOGITS else non_negative
 
 
+def _as_trained(settings: Mapping[str, Any]) -> Recipe:
+    """The recipe of a run, with the data, the network and the joints that it had."""
+    recipe = find_recipe(settings["task"])
+    if settings.get("embedded"):
+        recipe = recipe.shortened(embedded=True)
+    for name, kind in (("data", PoseData), ("network", PoseNetwork), ("inputs", PoseInputs)):
+        made = _made(str(settings.get(name)), kind)
+        recipe = recipe if made is None else replace(recipe, **{name: made})
+    return recipe
+
+
+def _made(text: str, kind: type) -> Any:
+    """What a text in a run's settings stands for: a call of ``kind`` with plain values.
+
+    >>> _made("PoseNetwork(stacks=2, pool=True)", PoseNetwork).stacks
+    2
+    """
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) != kind.__name__:
+            return None
+        values = {str(item.arg): ast.literal_eval(item.value) for item in call.keywords}
+        return kind(**values)
+    except (SyntaxError, TypeError, ValueError):
+        return None
+
+
 def _network(recipe: Recipe, folder: RunFolder) -> torch.nn.Module:
     try:
         weights = torch.load(folder.weights, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file gives errors of every kind
         raise TaskError(f"{folder.weights}: cannot be read: {error}") from None
-    problem: Exception | None = None
-    for make in {recipe.network, recipe.shortened().network}:
-        network = make()
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            problem = error
-        else:
-            return network
-    raise TaskError(f"{folder.weights}: these are no weights of task '{recipe.name}': {problem}")
+    network = recipe.network()
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        said = str(error).splitlines()[0]
+        raise TaskError(
+            f"{folder.weights}: these are no weights of task '{recipe.name}': {said[:300]}"
+        ) from None
+    return network
 
 
 def _shares(found: dict[str, torch.Tensor]) -> dict[str, dict[str, float]]:

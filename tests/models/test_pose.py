@@ -21,6 +21,7 @@ from lossc.models.pose_metrics import guess, pckh, shares_found, summary
 from lossc.models.recipe import Optimiser, Schedule
 from lossc.models.recipes import pose, pose_anchor, pose_anchor_8, pose_head, pose_uniloss
 from lossc.models.run import RunFolder
+from lossc.models.settings import with_settings
 from lossc.models.trainer import train
 
 SMALL = pose.PoseNetwork(width=8, depth=1)
@@ -214,13 +215,37 @@ def test_a_report_of_a_run(make_job, monkeypatch, capsys, tmp_path):
     assert "double counting" in text
 
 
+def test_a_report_knows_the_settings_of_the_run(make_job):
+    """Embedded data, and a network that is neither the task's nor that of its quick variant."""
+    recipe = with_settings(
+        pose_anchor.RECIPE.shortened(embedded=True),
+        {"network.width": 8, "network.stacks": 1, "epochs": 1, "examples": 8},
+    )
+    job = make_job("anchor_pose", recipe=recipe)
+    run = train(job)
+    single = pose_report.report(job.folder)["tests"]["single image"]
+    assert single["PCKh@0.5"]["mean"] == pytest.approx(run.test["pckh"])
+
+
+def test_maps_of_some_joints_have_no_report(make_job):
+    recipe = with_settings(
+        pose_head.RECIPE.shortened(embedded=True),
+        {"network.width": 8, "network.depth": 1, "epochs": 1, "examples": 8},
+    )
+    job = make_job("heatmap_mse", recipe=recipe)
+    train(job)
+    with pytest.raises(TaskError, match="maps of some joints only"):
+        pose_report.report(job.folder)
+
+
 def test_reports_of_what_is_no_run(make_job, monkeypatch, capsys, tmp_path):
     assert pose_report.main([str(tmp_path / "none")]) == 1
     assert "no finished run" in capsys.readouterr().err
     recipe = replace(quick(), network=SMALL, epochs=1, examples=8)
     job = make_job("heatmap_mse", recipe=recipe)
     train(job)
-    monkeypatch.setattr(pose_report, "find_recipe", lambda task: quick())
+    monkeypatch.setattr(pose_report, "find_recipe", lambda task: recipe)
+    torch.save(quick().network().state_dict(), RunFolder(job.folder).weights)
     with pytest.raises(TaskError, match="no weights of task 'pose'"):
         pose_report.report(job.folder)
     RunFolder(job.folder).weights.write_bytes(b"damaged")

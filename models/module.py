@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -79,6 +80,15 @@ class TrainingModule(LightningModule):
         self._terms = TermsWatch(loss)
         self._changes = torch.Generator()
 
+    @property
+    def own_rows(self) -> Callable[[int], slice] | None:
+        """Which rows of a batch's features it is to be given; ``None``: all.
+
+        They are all where examples are changed: what is drawn for one depends on all.
+        """
+        whole = self.world.size == 1 or self.recipe.augment is not None
+        return None if whole else self.world.rows
+
     def configure_optimizers(self) -> Any:
         optimiser = self.recipe.optimiser.build(self.parameters(), self.learning_rate)
         return [optimiser], [self.recipe.schedule.build(optimiser, self.recipe.epochs)]
@@ -143,8 +153,9 @@ class TrainingModule(LightningModule):
         return found
 
     def _forward(self, batch: Split) -> tuple[Tensor, Tensor]:
-        count = len(batch)
-        own: Tensor = self.network(batch.features[self.world.rows(count)])
+        count = len(next(iter(batch.targets.values())))
+        rows = None if self.own_rows else self.world.rows(count)
+        own: Tensor = self.network(batch.features if rows is None else batch.features[rows])
         output = gathered(own, self.world.sizes(count))
         inputs = self.recipe.inputs(output, batch.targets)
         try:

@@ -78,7 +78,7 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
         )
         trainer = _trainer(job, recorder, world, loss)
         group = GROUP if isinstance(train_split, Split) else 1
-        data = TrainingData(train_split, recipe.batch_size, job.seed, group)
+        data = TrainingData(train_split, recipe.batch_size, job.seed, group, module.own_rows)
         trainer.fit(module, data, ckpt_path=checkpoint)
         device = torch.device("cpu")
         if isinstance(splits, StreamedSplits):  # too many for it

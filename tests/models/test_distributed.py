@@ -13,13 +13,16 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import multiprocessing, nn
 from torch.distributed import TCPStore
 
 from lossc.models import module
 from lossc.models.data.digits import digits
+from lossc.models.data.image_folders import ImageFolders
 from lossc.models.data.split import Split, Splits
 from lossc.models.distributed import World, join, leave
 from lossc.models.errors import TaskError, TrainingError
@@ -28,6 +31,7 @@ from lossc.models.metrics import average_precision
 from lossc.models.processes import _environment, _variables
 from lossc.models.recipe import Optimiser, Schedule
 from lossc.models.recipes import RECIPES
+from lossc.models.recipes.imagenet import ImageNetwork, Share
 from lossc.models.run import Job, RunFolder
 from lossc.models.trainer import train
 
@@ -148,6 +152,20 @@ CASES = {
         ),
         "accuracy(schedule=warmup(first=cross_entropy, epochs=1))",
     ),
+    "images": (
+        replace(
+            RECIPES["imagenet"],
+            epochs=2,
+            batch_size=5,
+            data=ImageFolders(side=24, resize=32, workers=0),
+            network=ImageNetwork(blocks=(1,), width=4),
+            optimiser=Optimiser("sgd", learning_rate=0.01),
+            metrics={"accuracy": Share("first")},
+            schedule=Schedule(),
+            threads=1,
+        ),
+        "cross_entropy",
+    ),
     "norms and changes": (
         replace(DIGITS, batch_size=99, network=with_norms, augment=noisy),
         "cross_entropy",
@@ -155,15 +173,30 @@ CASES = {
 }
 
 
+def write_images(folder: Path) -> None:
+    """Two classes of 7 and 2 images."""
+    draw = np.random.default_rng(0)
+    for part, count in (("train", 7), ("val", 2)):
+        for name, least in (("ash", 0), ("birch", 100)):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = draw.integers(least, least + 150, (36, 40, 3))
+                path = folder / part / name / f"{number}.png"
+                Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
 def job(recipe, text: str, folder: Path) -> Job:
     specs = folder.parent / "specs"
-    specs.mkdir(exist_ok=True)
-    (specs / "mixed.lossc").write_text(MIXED)
-    (specs / "trained.lossc").write_text(TRAINED)
-    (specs / "remembering.lossc").write_text(REMEMBERING)
+    if not specs.exists():  # the processes find them there
+        specs.mkdir()
+        for name, text_of in (("mixed", MIXED), ("trained", TRAINED), ("remembering", REMEMBERING)):
+            (specs / f"{name}.lossc").write_text(text_of)
     choice = resolve(text, recipe, folders=(specs,))
+    images = folder.parent / "images"
+    if recipe.name == "imagenet" and not images.exists():
+        write_images(images)
     rate = choice.learning_rate or recipe.learning_rate(choice.rule)
-    return Job(recipe, choice, 0, rate, folder)
+    return Job(recipe, choice, 0, rate, folder, data=images)
 
 
 def jobs(folder: Path) -> dict[str, Job]:
@@ -236,7 +269,7 @@ def two(tmp_path_factory):
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     with _environment(_variables(0, 2, store.port)):
         context = multiprocessing.spawn(work, (folder,), nprocs=2, join=False)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while not context.join(timeout=1):
         if time.monotonic() > deadline:
             for process in context.processes:

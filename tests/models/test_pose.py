@@ -47,13 +47,19 @@ def test_inputs_of_all_stacks(spots):
     assert inputs["target"].amax() == 1
 
 
-@pytest.mark.parametrize("sigma", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 3.0, 10.0])
 def test_targets_of_other_widths(sigma, spots):
+    """A Gaussian around the joint's cell in a window of 2 round(3 sigma) + 1 cells, 3 at least."""
     output, (_, targets) = torch.zeros(1, 1, 16, 64, 64), spots(1, 64)
     target = pose.PoseInputs(sigma=sigma)(output, targets)["target"][0, 0]
-    side = 2 * max(round(3 * sigma), 1) + 1
-    assert int((target > 0).any(dim=0).sum()) <= side
-    assert target.max() == 1
+    column, row = (64 * targets["joint"][0, 0]).floor().tolist()
+    reach = max(round(3 * sigma), 1)
+    away = torch.arange(64, dtype=torch.float64)
+    squared = (away[:, None] - row) ** 2 + (away - column) ** 2
+    inside = ((away[:, None] - row).abs() <= reach) & ((away - column).abs() <= reach)
+    expected = torch.exp(-squared / (2 * sigma**2)) * inside
+    torch.testing.assert_close(target, expected.float(), atol=1e-6, rtol=0)
+    assert torch.equal(target > 0, inside)
 
 
 @pytest.mark.parametrize(

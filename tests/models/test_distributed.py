@@ -173,6 +173,10 @@ CASES = {
 }
 
 
+#: Left out of the quick tests: each is near another case.
+LONGER = ("drawn anchors", "average precision", "trained weights of terms", "a first loss")
+
+
 def write_images(folder: Path) -> None:
     """Two classes of 7 and 2 images."""
     draw = np.random.default_rng(0)
@@ -192,15 +196,11 @@ def job(recipe, text: str, folder: Path) -> Job:
         for name, text_of in (("mixed", MIXED), ("trained", TRAINED), ("remembering", REMEMBERING)):
             (specs / f"{name}.lossc").write_text(text_of)
     choice = resolve(text, recipe, folders=(specs,))
-    images = folder.parent / "images"
+    images = folder.parent / "squares"
     if recipe.name == "imagenet" and not images.exists():
         write_images(images)
     rate = choice.learning_rate or recipe.learning_rate(choice.rule)
     return Job(recipe, choice, 0, rate, folder, data=images)
-
-
-def jobs(folder: Path) -> dict[str, Job]:
-    return {name: job(recipe, text, folder / name) for name, (recipe, text) in CASES.items()}
 
 
 def weights(run: Job):
@@ -226,15 +226,15 @@ def full_disk(*rest):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def work(rank: int, folder: Path) -> None:
+def work(rank: int, folder: Path, names: list[str]) -> None:
     """One of the two processes: all cases, and what goes wrong."""
     warnings.simplefilter("error")
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
     join()
     found = {}
-    for name, run in jobs(folder).items():
-        found[name] = train(run)
+    for name in names:
+        found[name] = train(job(*CASES[name], folder / name))
     plain = found["accuracy"].job
 
     again = replace(plain, folder=folder / "again")
@@ -262,13 +262,15 @@ def half_the_gradient(output, sizes, gathered=module.gathered):
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory):
+def two(request, tmp_path_factory):
     """The folder of what two processes made, and what each found."""
     folder = tmp_path_factory.mktemp("two")
-    jobs(folder)
+    all_of_them = request.config.getoption("--run-slow")
+    names = [name for name in CASES if all_of_them or name not in LONGER]
+    job(*CASES["images"], folder / "images")  # writes the specs and the images
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     with _environment(_variables(0, 2, store.port)):
-        context = multiprocessing.spawn(work, (folder,), nprocs=2, join=False)
+        context = multiprocessing.spawn(work, (folder, names), nprocs=2, join=False)
     deadline = time.monotonic() + 240
     while not context.join(timeout=1):
         if time.monotonic() > deadline:
@@ -278,7 +280,10 @@ def two(tmp_path_factory):
     return folder, [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LONGER else ()) for name in CASES],
+)
 def test_two_processes_train_as_one(two, tmp_path, name):
     folder, (first, second) = two
     alone = train(job(*CASES[name], tmp_path / "alone"))

@@ -15,7 +15,7 @@ from lossc.commands.train import TRAIN_PACKAGES, Data, Settings
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME...", help="Of 'lossc reproduce --list', or 'all'."),
+    typer.Argument(metavar="NAME", help="Of 'lossc reproduce --list', or 'all'."),
 ]
 Quick = Annotated[
     bool, typer.Option("--quick", help="In minutes: small networks, few epochs, embedded data.")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
+from lossc.models.errors import TaskError
 from lossc.models.reproduce.compare import compare
 from lossc.models.reproduce.experiment import Comparison, Experiment, Setting
 from lossc.models.reproduce.experiments import find_experiments
+from lossc.models.reproduce.recipes import check_settings
 from lossc.models.reproduce.report import Report, as_json, markdown, print_report
 from lossc.models.run import write_json, write_text
 
@@ -19,7 +23,8 @@ def reproduce_command(names: Sequence[str], setting: Setting, as_json_text: bool
     """Make the experiments, print their reports, and keep them.
 
     Each leaves ``report.json``, ``report.md`` and its figure in ``OUT/NAME``; runs are in
-    ``OUT/runs``, and those that are there already are not made again.
+    ``OUT/runs``, and those that are there already are not made again. Where nothing is to be
+    trained nothing is written either.
 
     Args:
         names: Of experiments, or ``all``.
@@ -30,15 +35,20 @@ def reproduce_command(names: Sequence[str], setting: Setting, as_json_text: bool
         The exit code: 1 where anything could not be measured.
 
     Raises:
-        LosscError: There is no such experiment, or a setting is wrong.
+        LosscError: There is no such experiment, a setting is wrong, or nothing can be written.
     """
     experiments = find_experiments(list(names))
+    for experiment in experiments:
+        check_settings(experiment, setting)
+    if setting.train:
+        _prepare(setting.out)
     reports = []
     for experiment in experiments:
         if len(experiments) > 1:
             print(f"{experiment.name} ...", file=sys.stderr)
         report = perform(experiment, setting)
-        keep(report, setting)
+        if setting.train:
+            keep(report, setting)
         reports.append(report)
         if not as_json_text:
             print_report(report, Console(highlight=False))
@@ -55,10 +65,23 @@ def perform(experiment: Experiment, setting: Setting) -> Report:
     return experiment.perform(setting)
 
 
+def _prepare(out: Path) -> None:
+    """Make the folder of all experiments, and see that it can be written to."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise TaskError(f"{out}: {error.strerror or error}; --out names another folder") from None
+
+
 def keep(report: Report, setting: Setting) -> None:
-    """Write the report beside its figure."""
+    """Write the report beside its figure; a disk that is full loses the files alone."""
     folder = setting.out / report.name
-    folder.mkdir(parents=True, exist_ok=True)
     command = setting.command_of(report.name)
-    write_json(folder / "report.json", as_json(report, command))
-    write_text(folder / "report.md", markdown(report, command))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "report.json", as_json(report, command))
+        write_text(folder / "report.md", markdown(report, command))
+    except OSError as error:
+        print(f"{folder}: {error.strerror or error}", file=sys.stderr)

@@ -22,10 +22,10 @@ def compare(experiment: Comparison, setting: Setting) -> Report:
     runs = make_runs(experiment, setting, seeds)
     lines = tuple(_line(experiment, case, runs) for case in experiment.cases)
     files = {}
-    if experiment.curves is not None:
+    if experiment.curves is not None and setting.train:
         path = setting.out / experiment.name / "curves.png"
         found = {case.label: finished_runs(runs, case.label) for case in experiment.cases}
-        if save_histories(experiment, found, path):
+        if save_histories(experiment.curves, found, path):
             files["curves"] = path
     return Report(
         name=experiment.name,
@@ -108,7 +108,8 @@ def describe(recipe: Recipe, data: Path | None) -> str:
     where = "from the folder of --data" if data is not None else recipe.embedded or "embedded"
     return (
         f"{recipe.name}, {train:,} examples to train on, {len(splits.val):,} for validation, "
-        f"{len(splits.test):,} to test on ({where}); {size:,} parameters; {recipe.epochs} epochs"
+        f"{len(splits.test):,} to test on ({where}); {size:,} parameters; "
+        f"{recipe.epochs} epoch{'' if recipe.epochs == 1 else 's'}"
     )
 
 
@@ -120,6 +121,8 @@ def _judged(claim: Claim, experiment: Comparison, lines: Sequence[Line]) -> str:
         return verdict(claim.text, None, "not measured")
     sign = -1.0 if column.smaller else 1.0
     gains = [sign * column.scale * (a - b) for a, b in zip(one.values, other.values, strict=True)]
+    if not all(math.isfinite(gain) for gain in gains):
+        return verdict(claim.text, None, "not measured")
     return judge(claim, gains, column.digits)
 
 
@@ -136,7 +139,8 @@ def judge(claim: Claim, gains: Sequence[float], digits: int) -> str:
     detail += f" ± {error:.{digits}f} standard error" if several else ", one run"
     room = mean + (claim.margin or 0.0)
     if claim.margin is not None:
-        detail += f"; no worse by more than {claim.margin:g}"
+        least = claim.margin < 0
+        detail += f"; {'better' if least else 'no worse'} by more than {abs(claim.margin):g}"
     if several and abs(room) <= 2 * error:
         return verdict(claim.text, None, detail)
     return verdict(claim.text, room > 0, detail)

@@ -23,7 +23,7 @@ class Setting:
         out: The folder of all experiments; runs that several of them need are made once.
         seeds: Runs of each row. ``None``: as many as the experiment says.
         workers: Runs at the same time. ``None``: as many as there are cores.
-        settings: Of all recipes, as ``--set`` has them; they go before the experiment's own.
+        settings: Of all recipes, as ``--set`` has them, in place of an experiment's epochs too.
         train: Make runs that are not there. Else what is there is shown.
         options: What the user typed after the experiments' names, for the report.
     """
@@ -50,7 +50,7 @@ class Case:
         label: As the paper calls it; unlike that of any other case of the experiment.
         task: A task's name.
         loss: As ``lossc train --loss`` takes it.
-        published: The paper's figures as printed, by the title of their column.
+        published: The paper's figures as printed, or a word, by the title of their column.
         settings: Of the task, as ``--set`` takes them.
         full_settings: Of the full form alone, such as its number of epochs.
         quick_task: In place of the task in the quick form.
@@ -82,7 +82,7 @@ class Claim:
         than: The label of the other one.
         column: The title of the column.
         margin: All that is claimed is that the first is not worse by more than this, in the units
-            of the column. ``None``: it is better.
+            of the column; below 0: that it is better by more than so much. ``None``: it is better.
     """
 
     text: str
@@ -143,12 +143,14 @@ class Study:
         name: As ``lossc reproduce`` spells it.
         title: What it shows.
         source: Paper, and number of the table or figure.
+        cases: What it trains.
         perform: Does it.
     """
 
     name: str
     title: str
     source: str
+    cases: tuple[Case, ...]
     perform: Callable[[Setting], Report]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,13 +13,15 @@ from torch import Tensor
 
 from lossc.compiler.compile import CompiledLoss, compile_spec
 from lossc.models.data.batches import Batches
+from lossc.models.errors import TaskError
 from lossc.models.recipe import Recipe
-from lossc.models.recipes import find_recipe
 from lossc.models.reproduce.compare import describe
-from lossc.models.reproduce.experiment import Setting, Study
+from lossc.models.reproduce.experiment import Case, Setting, Study
+from lossc.models.reproduce.recipes import job_of, recipe_of
 from lossc.models.reproduce.report import Column, Line, Report
+from lossc.models.reproduce.uniloss import ON_DIGITS
+from lossc.models.run import Job, read_json, whole_settings, write_json
 from lossc.models.seeding import Stream, stream_seed
-from lossc.models.settings import with_settings
 from lossc.models.table import Spread
 from lossc.runtime.reference import idw
 from lossc.runtime.written_out import configurations
@@ -29,8 +32,7 @@ PUBLISHED = {
     "L2 distance": ("0.19", "0.19", "0.57", "2.83", "8.49", "12.25"),
     "rank correlation": ("0.98", "0.97", "0.92", "0.70", "0.35", "0.15"),
 }
-TASK = "digits"
-RATE = 0.5  # the task's for this surrogate
+CASE = Case("UniLoss", "digits", f"{ON_DIGITS}idw(gradient=published))")
 SAMPLES = 500
 QUICK_SAMPLES = 100
 FLIPS = Stream.AUGMENT  # the task has no augmentation: the stream is free
@@ -52,58 +54,105 @@ def fidelity(setting: Setting) -> Report:
     a share of its comparisons is flipped, and the interpolated metric there is compared with the
     metric.
     """
-    seed = 0
+    recipe, data = recipe_of(CASE, setting)
+    job = job_of(recipe, CASE, 0, setting, data)
     samples = QUICK_SAMPLES if setting.quick else SAMPLES
-    recipe = find_recipe(TASK)
-    recipe = with_settings(recipe.shortened() if setting.quick else recipe, setting.settings)
-    compiled = compile_spec(
-        "accuracy",
-        step="sigmoid(temperature=1)",
-        interpolation="idw(gradient=published)",
-        squash="sigmoid",
-        seed=seed,
-    )
-    met = list(met_in_training(recipe, compiled, samples, seed))
-    generator = torch.Generator().manual_seed(stream_seed(seed, FLIPS))
-    pairs: dict[str, list[Pair]] = {title: [] for title in FRACTIONS}
-    for loss_step, scores, label in met:
-        for title, pair in flipped_pairs(compiled, loss_step, scores, label, generator):
-            pairs[title].append(pair)
+    file = setting.out / TABLE_5.name / "pairs.json"
+    settings = whole_settings(job) | {"samples": samples}
+    pairs = _kept(file, settings)
+    if pairs is None and setting.train:
+        pairs = measured_pairs(job, samples)
+        _keep(pairs, file, settings)
+    lines = (Line("trained", {}, {}, ("not trained yet",)),) if pairs is None else _lines(pairs)
+    count = len(pairs["0"]) if pairs else 0
     return Report(
         name=TABLE_5.name,
         title=TABLE_5.title,
         source=TABLE_5.source,
         columns=tuple(Column(title, title, scale=1.0) for title in FRACTIONS),
-        lines=_lines(pairs),
+        lines=lines,
         paper="task, number of samples, coefficient and units are not stated",
         here=(
-            f"{describe(recipe, None)}; accuracy in [0, 1]",
-            f"{len(met)} configurations of {(met[0][1].shape[1] - 1) * recipe.batch_size} "
-            "comparisons, from evenly spaced steps",
+            f"{describe(recipe, data)}; accuracy in [0, 1]",
+            f"{count} configurations from evenly spaced steps of batches of {recipe.batch_size}, "
+            "nine comparisons an example",
+            "seeds: 1",
         ),
         notes=(
+            "the published rank correlation stands beside Spearman's coefficient",
             "L2 distance: of the vectors of all samples; it grows with their number, the root mean "
             "square does not",
         ),
     )
 
 
+def measured_pairs(job: Job, samples: int) -> dict[str, list[Pair]]:
+    """Train, and compare the interpolation with the metric, by the share of what is flipped.
+
+    Args:
+        job: The task, the loss, rate and seed; nothing is written to its folder.
+        samples: Steps of the training that are looked at, as far as there are so many.
+
+    Raises:
+        TaskError: There is no whole batch to train on.
+    """
+    compiled = compile_spec(job.choice.name, seed=job.seed, **job.choice.choices)
+    generator = torch.Generator().manual_seed(stream_seed(job.seed, FLIPS))
+    pairs: dict[str, list[Pair]] = {title: [] for title in FRACTIONS}
+    met = met_in_training(job.recipe, compiled, samples, job.seed, job.learning_rate)
+    for step, scores, label in met:
+        for title, pair in flipped_pairs(compiled, step, scores, label, generator):
+            pairs[title].append(pair)
+    return pairs
+
+
+def _keep(pairs: dict[str, list[Pair]], file: Path, settings: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    plain = {title: [astuple(pair) for pair in found] for title, found in pairs.items()}
+    write_json(file, {"settings": settings, "pairs": plain})
+
+
+def _kept(file: Path, settings: dict[str, Any]) -> dict[str, list[Pair]] | None:
+    """What was measured with these settings before, if anything."""
+    found = read_json(file)
+    if not isinstance(found, dict) or found.get("settings") != settings:
+        return None
+    return {title: [Pair(*pair) for pair in found["pairs"][title]] for title in FRACTIONS}
+
+
 def met_in_training(
-    recipe: Recipe, compiled: CompiledLoss, samples: int, seed: int
+    recipe: Recipe, compiled: CompiledLoss, samples: int, seed: int, rate: float
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Steps of a training on the loss, evenly spaced, with whole batches only.
 
+    Args:
+        recipe: Of a task that needs no files.
+        compiled: The loss.
+        samples: Steps; all of them where there are no more.
+        seed: Of weights and the order of the data.
+        rate: The learning rate.
+
     Yields:
         The step of the loss's random numbers; scores ``[n, p]``; labels ``int64[n]``.
+
+    Raises:
+        TaskError: There is no whole batch.
     """
     train = recipe.data(None).train
+    if recipe.examples is not None:
+        train = train.first(recipe.examples)
     per_epoch = len(train) // recipe.batch_size
+    if per_epoch == 0:
+        raise TaskError(
+            f"{len(train)} examples make no batch of {recipe.batch_size}: set more examples, or a "
+            "smaller batch_size"
+        )
     kept = set(torch.linspace(0, recipe.epochs * per_epoch - 1, samples).long().tolist())
     with torch.random.fork_rng():
         torch.manual_seed(stream_seed(seed, Stream.WEIGHTS))
         network = recipe.network()
     loss: Any = compiled.loss()
-    optimiser = recipe.optimiser.build(network.parameters(), RATE)
+    optimiser = recipe.optimiser.build(network.parameters(), rate)
     schedule = recipe.schedule.build(optimiser)
     step = 0
     for epoch in range(recipe.epochs):
@@ -157,7 +206,7 @@ def _lines(pairs: dict[str, list[Pair]]) -> tuple[Line, ...]:
     lines = []
     for name in next(iter(figures.values())):
         measured = {title: Spread((one[name],)) for title, one in figures.items()}
-        said = dict(zip(FRACTIONS, published.get(name, ()), strict=False))
+        said = dict(zip(FRACTIONS, published[name], strict=True)) if name in published else {}
         lines.append(Line(name, said, measured))
     return tuple(lines)
 
@@ -193,5 +242,6 @@ TABLE_5 = Study(
     name="uniloss-table-5",
     title="fidelity of the interpolation, by the share of flipped comparisons",
     source="UniLoss, table 5",
+    cases=(CASE,),
     perform=fidelity,
 )

@@ -6,30 +6,29 @@ import os
 from pathlib import Path
 
 from lossc.models.curve_figure import Line, Panel, draw
-from lossc.models.reproduce.experiment import Comparison
+from lossc.models.reproduce.experiment import Curves
 from lossc.models.run import Run
 
 
-def save_histories(experiment: Comparison, runs: dict[str, list[Run]], path: Path) -> Path | None:
+def save_histories(curves: Curves, runs: dict[str, list[Run]], path: Path) -> Path | None:
     """Draw a panel for each key of the history, and a line for each case: means over its seeds.
 
     Args:
-        experiment: With ``curves``.
+        curves: What of the histories is shown.
         runs: Finished ones, by the label of their case.
         path: A PNG file.
 
     Returns:
         ``path``; ``None`` where nothing was finished.
     """
-    assert experiment.curves is not None
     panels = []
-    for key in experiment.curves.keys:
+    for key in curves.keys:
         lines = []
         for colour, (label, found) in enumerate(runs.items()):
             epochs, means = mean_history(found, key)
             if epochs:
                 lines.append(Line(label, epochs, means, colour))
-        name = experiment.curves.labels.get(key, key.replace("_", " "))
+        name = curves.labels.get(key, key.replace("_", " "))
         panels.append(Panel("epoch", name, lines))
     if not any(panel.lines for panel in panels):
         return None

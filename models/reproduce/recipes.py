@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lossc.models.errors import MissingData
+from lossc.models.errors import DataError, MissingData, TaskError
 from lossc.models.losses import resolve
-from lossc.models.recipe import Recipe
+from lossc.models.recipe import Measure, Recipe
 from lossc.models.recipes import find_recipe
-from lossc.models.reproduce.experiment import Case, Comparison, Setting
+from lossc.models.reproduce.experiment import Case, Experiment, Setting
 from lossc.models.run import Job
-from lossc.models.settings import with_settings
+from lossc.models.settings import RATE, flattened, with_settings
+
+
+def check_settings(experiment: Experiment, setting: Setting) -> None:
+    """Refuse what the user sets before anything is trained.
+
+    Raises:
+        TaskError: One of the tasks has no such setting or cannot have that value, or the rows of
+            the experiment differ by it.
+    """
+    if not setting.settings:
+        return
+    for case in experiment.cases:
+        if own := sorted({*flattened(setting.settings)} & {*case.settings}):
+            raise TaskError(
+                f"setting '{own[0]}': {experiment.name} sets it itself, row by row "
+                f"('{case.label}': {case.settings[own[0]]})"
+            )
+    # one row of each task: the others' settings are the experiment's own
+    for case in {(case.task, case.quick_task): case for case in experiment.cases}.values():
+        with contextlib.suppress(DataError):  # the row says so
+            recipe_of(case, setting)
 
 
 def recipe_of(
-    experiment: Comparison, case: Case, setting: Setting, start: Path | None = None
+    case: Case,
+    setting: Setting,
+    start: Path | None = None,
+    measures: Mapping[str, Measure] = {},
 ) -> tuple[Recipe, Path | None]:
     """What a case trains, and the folder of its data.
 
@@ -26,14 +52,14 @@ def recipe_of(
     has nothing for the task.
 
     Args:
-        experiment: That the case is of.
         case: A row.
         setting: The user's.
         start: Weights that the network begins with.
+        measures: More metrics of the tested weights, by name.
 
     Raises:
         TaskError: A setting does not fit the task.
-        DataError: The data is damaged, or missing in the full form.
+        DataError: Of the quick form: the data is damaged.
     """
     data = setting.data
     recipe = find_recipe(case.quick_task or case.task if setting.quick else case.task)
@@ -47,8 +73,8 @@ def recipe_of(
     if start is not None:
         network: Any = recipe.network  # its weights are looked for when it is built
         recipe = replace(recipe, network=replace(network, start=str(start)))
-    if experiment.measures:
-        recipe = replace(recipe, metrics={**recipe.metrics, **experiment.measures})
+    if measures:
+        recipe = replace(recipe, metrics={**recipe.metrics, **measures})
     return recipe, data
 
 
@@ -75,7 +101,9 @@ def job_of(recipe: Recipe, case: Case, seed: int, setting: Setting, data: Path |
     """
     text = case.quick_loss or case.loss if setting.quick else case.loss
     choice = resolve(text, recipe)
-    rate = choice.learning_rate or recipe.learning_rate(choice.rule)
+    rate = recipe.learning_rate(choice.rule)
+    if choice.learning_rate and RATE not in flattened(setting.settings):  # the user's goes first
+        rate = choice.learning_rate
     job = Job(recipe, choice, seed, rate, Path(), data)
     whole = json.dumps(job.settings | {"seed": None, "loss_seed": None}, sort_keys=True)
     digest = hashlib.sha256(whole.encode()).hexdigest()[:8]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ class Column:
 
     def written(self, spread: Spread | None) -> str:
         """A measured figure, with its sample standard deviation over the seeds."""
-        if spread is None:
+        if spread is None or math.isnan(spread.mean):
             return "-"
         mean = f"{self.scale * spread.mean:.{self.digits}f}"
         if spread.deviation is None:
@@ -129,8 +130,8 @@ def print_report(report: Report, console: Console | None = None) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, file=console.file, width=PLAIN_WIDTH)
     headings, rows = grid(report)
-    title = f"{report.name}: {report.title} ({report.source})"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    console.print(Text(f"{report.name}: {report.title} ({report.source})", style="italic"))
+    table = Table(box=SIMPLE_HEAD)
     for position, heading in enumerate(headings):
         table.add_column(heading, justify="left" if position == 0 else "right", overflow="fold")
     for row in rows:
@@ -171,7 +172,7 @@ def markdown(report: Report, command: str) -> str:
 
 
 def as_json(report: Report, command: str) -> dict[str, Any]:
-    """The same for programs; figures are in the units of the columns' titles."""
+    """The same for programs; figures are in the units of the columns' titles, NaN is ``None``."""
     return {
         "name": report.name,
         "title": report.title,
@@ -214,7 +215,11 @@ def when_and_where() -> str:
 def _figures(spread: Spread | None, scale: float) -> dict[str, Any] | None:
     if spread is None:
         return None
-    return Spread(tuple(scale * value for value in spread.values)).as_dict()
+    figures = Spread(tuple(scale * value for value in spread.values)).as_dict()
+    values = [value if math.isfinite(value) else None for value in figures["values"]]
+    if None in values:
+        return {"mean": None, "std": None, "values": values}
+    return figures
 
 
 def _measured(report: Report, line: Line) -> list[str]:

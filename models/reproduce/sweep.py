@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lossc.grammar.errors import LosscError
+from lossc.grammar.errors import InternalError, LosscError
 from lossc.models.display import Display
 from lossc.models.errors import DataError
 from lossc.models.parallel import Outcome, available_cores, run_all
@@ -51,6 +51,8 @@ def _level(
             try:
                 job = _job(experiment, case, seed, setting, done)
                 found = finished(job)
+            except InternalError:
+                raise
             except (LosscError, OSError) as error:
                 outcomes[key] = str(error)
                 continue
@@ -82,7 +84,7 @@ def train_all(jobs: Sequence[Job], setting: Setting) -> list[Outcome]:
 
 def _job(experiment: Comparison, case: Case, seed: int, setting: Setting, done: Runs) -> Job:
     start = None if case.start is None else _weights(case.start, done[case.start][seed])
-    recipe, data = recipe_of(experiment, case, setting, start)
+    recipe, data = recipe_of(case, setting, start, experiment.measures)
     return job_of(recipe, case, seed, setting, data)
 
 

@@ -53,7 +53,7 @@ def test_random_anchors_alone_train_no_network(tmp_path):
 def met():
     recipe = replace(RECIPES["digits"].shortened(), epochs=20)
     compiled = compile_spec("accuracy", **PUBLISHED, seed=0)
-    return compiled, list(met_in_training(recipe, compiled, 6, seed=0))
+    return compiled, list(met_in_training(recipe, compiled, 6, seed=0, rate=0.5))
 
 
 def test_configurations_come_from_the_whole_training(met):

@@ -40,13 +40,18 @@ def reproduce_command(names: Sequence[str], setting: Setting, as_json_text: bool
     experiments = find_experiments(list(names))
     for experiment in experiments:
         check_settings(experiment, setting)
+    if setting.data is not None and not setting.data.exists():
+        raise TaskError(f"{setting.data}: no such folder; --data or LOSSC_DATA named it")
     if setting.train:
         _prepare(setting.out)
     reports = []
     for experiment in experiments:
         if len(experiments) > 1:
             print(f"{experiment.name} ...", file=sys.stderr)
-        report = perform(experiment, setting)
+        try:
+            report = perform(experiment, setting)
+        except OSError as error:  # of a full disk, which names no file
+            raise TaskError(f"{experiment.name}: {setting.out}: {error}") from None
         if setting.train:
             keep(report, setting)
         reports.append(report)

@@ -10,6 +10,7 @@ from pathlib import Path
 from lossc.models.recipe import Recipe
 from lossc.models.reproduce.experiment import Case, Claim, Comparison, Setting
 from lossc.models.reproduce.figure import save_histories
+from lossc.models.reproduce.recipes import origin
 from lossc.models.reproduce.report import Line, Report, verdict, without_empty
 from lossc.models.reproduce.sweep import Runs, make_runs
 from lossc.models.run import Failure, Run
@@ -105,10 +106,9 @@ def describe(recipe: Recipe, data: Path | None) -> str:
     train = min(len(splits.train), recipe.examples or len(splits.train))
     network = recipe.network()
     size = sum(parameter.numel() for parameter in network.parameters())
-    where = "from the folder of --data" if data is not None else recipe.embedded or "embedded"
     return (
         f"{recipe.name}, {train:,} examples to train on, {len(splits.val):,} for validation, "
-        f"{len(splits.test):,} to test on ({where}); {size:,} parameters; "
+        f"{len(splits.test):,} to test on ({origin(recipe, data)}); {size:,} parameters; "
         f"{recipe.epochs} epoch{'' if recipe.epochs == 1 else 's'}"
     )
 

@@ -148,10 +148,10 @@ def excess_of(output: Tensor, targets: Mapping[str, Tensor], recipe: Recipe) -> 
 
 def _save(split: Split, maps: Mapping[int, Tensor], folder: Path) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    return {
-        "maps": save_maps(split, maps, folder / "maps.png"),
-        "weights": save_weights(maps, folder / "excess.npz"),
-    }
+    files = {"weights": save_weights(maps, folder / "excess.npz")}
+    if shown := _shown(split):
+        files["maps"] = save_maps(split, shown, maps, folder / "maps.png")
+    return files
 
 
 def save_weights(maps: Mapping[int, Tensor], path: Path) -> Path:
@@ -164,19 +164,20 @@ def save_weights(maps: Mapping[int, Tensor], path: Path) -> Path:
     return path
 
 
-def save_maps(split: Split, maps: Mapping[int, Tensor], path: Path, rows: int = 4) -> Path:
+def save_maps(
+    split: Split, shown: Sequence[tuple[int, int]], maps: Mapping[int, Tensor], path: Path
+) -> Path:
     """Draw images with the excess over them, red where a pixel counts more and blue where less.
 
     Args:
         split: Images, ``[n, 3, s, s]``, with their joints.
+        shown: Image and joint of each row, at least one.
         maps: Of the excess, by epoch.
         path: A PNG file.
-        rows: Images, each with one joint that is hard to tell from another's.
 
     Returns:
         ``path``.
     """
-    shown = _shown(split, rows)
     figure = Figure(figsize=(2.2 * len(maps), 2.3 * len(shown)), layout="constrained")
     FigureCanvasAgg(figure)
     side = split.features.shape[-1]
@@ -203,14 +204,19 @@ def save_maps(split: Split, maps: Mapping[int, Tensor], path: Path, rows: int = 
     return path
 
 
-def _shown(split: Split, rows: int) -> list[tuple[int, int]]:
-    """An image and a visible joint for each row, other joints in turn."""
+def _shown(split: Split, rows: int = 4) -> list[tuple[int, int]]:
+    """An image and a visible joint for each row, other joints in turn where they are visible."""
     joints = [JOINTS.index(name) for name in SHOWN]
     found: list[tuple[int, int]] = []
     for image in range(len(split)):
-        joint = joints[len(found) % len(joints)]
-        if len(found) < rows and bool(split.targets["visible"][image, joint]):
-            found.append((image, joint))
+        turn = len(found) % len(joints)
+        seen = [
+            joint
+            for joint in (*joints[turn:], *joints[:turn])
+            if bool(split.targets["visible"][image, joint])
+        ]
+        if seen and len(found) < rows:
+            found.append((image, seen[0]))
     return found
 
 

@@ -63,8 +63,16 @@ def fidelity(setting: Setting) -> Report:
     if pairs is None and setting.train:
         pairs = measured_pairs(job, samples)
         _keep(pairs, file, settings)
-    lines = (Line("trained", {}, {}, ("not trained yet",)),) if pairs is None else _lines(pairs)
-    count = len(pairs["0"]) if pairs else 0
+    here: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = (Line("trained", {}, {}, ("not trained yet",)),)
+    if pairs is not None:
+        lines = _lines(pairs)
+        here = (
+            f"{describe(recipe, data)}; accuracy in [0, 1]",
+            f"{len(pairs['0'])} configurations from evenly spaced steps of batches of "
+            f"{recipe.batch_size}, nine comparisons an example",
+            "seeds: 1",
+        )
     return Report(
         name=TABLE_5.name,
         title=TABLE_5.title,
@@ -72,12 +80,7 @@ def fidelity(setting: Setting) -> Report:
         columns=tuple(Column(title, title, scale=1.0) for title in FRACTIONS),
         lines=lines,
         paper="task, number of samples, coefficient and units are not stated",
-        here=(
-            f"{describe(recipe, data)}; accuracy in [0, 1]",
-            f"{count} configurations from evenly spaced steps of batches of {recipe.batch_size}, "
-            "nine comparisons an example",
-            "seeds: 1",
-        ),
+        here=here,
         notes=(
             "the published rank correlation stands beside Spearman's coefficient",
             "L2 distance: of the vectors of all samples; it grows with their number, the root mean "

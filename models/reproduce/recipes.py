@@ -10,6 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lossc.models.data.digits import digits
+from lossc.models.data.mocap import read_recordings
+from lossc.models.data.pose3d import pose3d
 from lossc.models.errors import DataError, MissingData, TaskError
 from lossc.models.losses import resolve
 from lossc.models.recipe import Measure, Recipe
@@ -87,6 +90,29 @@ def _found(recipe: Recipe, data: Path | None) -> bool:
     except MissingData:
         return False
     return True
+
+
+def origin(recipe: Recipe, data: Path | None) -> str:
+    """Where a recipe's data comes from, in words.
+
+    Args:
+        recipe: Of a case.
+        data: The folder that goes with it.
+    """
+    if recipe.embedded:
+        return recipe.embedded
+    if recipe.data is digits:
+        return "scikit-learn's"
+    if recipe.data is pose3d and not _has_recordings(data):
+        return "a kinematic figure"
+    return "downloaded" if data is None else "from the folder of --data"
+
+
+def _has_recordings(data: Path | None) -> bool:
+    try:
+        return data is not None and bool(read_recordings(data))
+    except MissingData:
+        return False
 
 
 def job_of(recipe: Recipe, case: Case, seed: int, setting: Setting, data: Path | None) -> Job:

@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from lossc.compiler.compile import compile_spec
 from lossc.models.data.joints import GROUPS, JOINTS
+from lossc.models.errors import TaskError
 from lossc.models.losses import resolve
 from lossc.models.recipes import RECIPES
 from lossc.models.reproduce.command import perform
-from lossc.models.reproduce.excess import excess_of, kept_weights, spaced
+from lossc.models.reproduce.excess import excess_of, figure_7, kept_weights, spaced
 from lossc.models.reproduce.experiment import Setting
 from lossc.models.reproduce.experiments import EXPERIMENTS
 from lossc.models.reproduce.fidelity import (
@@ -26,7 +27,7 @@ from lossc.models.reproduce.fidelity import (
     met_in_training,
 )
 from lossc.models.reproduce.pose_tests import SixScales, double_counting
-from lossc.models.run import Job
+from lossc.models.run import Failure, Job
 from lossc.models.trainer import train
 
 PUBLISHED = {
@@ -135,14 +136,26 @@ def _rank(value, column):
     return sum(one < value for one in column) + (column.count(value) + 1) / 2
 
 
-def test_the_report_gets_worse_with_the_distance(tmp_path):
+def test_the_report_gets_worse_with_the_distance(tmp_path, monkeypatch):
     setting = Setting(quick=True, out=tmp_path, settings={"epochs": 2})
-    report, again = fidelity(setting), fidelity(setting)
+    report = fidelity(setting)
+    again = fidelity(replace(setting, out=tmp_path / "again"))
     assert report.lines == again.lines
+    monkeypatch.setattr("lossc.models.reproduce.fidelity.measured_pairs", None)
+    assert fidelity(setting).lines == report.lines  # what was measured is kept
+    assert fidelity(replace(setting, train=False)).lines == report.lines
+    other = fidelity(replace(setting, train=False, settings={"epochs": 3}))
+    assert other.failed
     distance, _, rank, _ = ([line.measured[t].mean for t in FRACTIONS] for line in report.lines)
     assert distance[0] < distance[3] < distance[5]
     assert rank[0] > rank[5]
     assert report.lines[0].published["1/8"] == "8.49"
+
+
+def test_examples_that_make_no_batch_are_refused(tmp_path):
+    setting = Setting(quick=True, out=tmp_path, settings={"examples": 5})
+    with pytest.raises(TaskError, match="5 examples make no batch of 64"):
+        fidelity(setting)
 
 
 # -------------------------------------------------------------- excess, poses
@@ -191,6 +204,31 @@ def test_maps_over_the_epochs(tmp_path):
     assert share["1"].mean == pytest.approx(share_here)
     only_look = perform(EXPERIMENTS["anchor-figure-7"], replace(setting, train=False))
     assert only_look.lines == report.lines
+
+
+def test_maps_go_on_only_from_a_run_that_keeps_its_weights(tmp_path, monkeypatch):
+    asked = []
+
+    def note(jobs, setting):
+        asked.extend(jobs)
+        return [Failure(job, "enough") for job in jobs]
+
+    monkeypatch.setattr("lossc.models.reproduce.excess.train_all", note)
+    setting = Setting(quick=True, out=tmp_path)
+    assert figure_7(setting).lines[0].failures == ("enough",)
+    kept = kept_weights(asked[0], 1)  # as of a run that was stopped after an epoch
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    figure_7(setting)
+    assert [job.resume for job in asked] == [False, True]
+    assert asked[0].recipe.keep == (1, 2)
+
+
+def test_maps_without_photographs_are_a_row_that_fails(tmp_path, monkeypatch):
+    monkeypatch.delenv("LOSSC_DATA", raising=False)
+    report = figure_7(Setting(out=tmp_path))
+    assert report.failed
+    assert "photographs of people" in report.lines[0].failures[0]
 
 
 @pytest.fixture(scope="module")

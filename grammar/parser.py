@@ -192,7 +192,9 @@ class _Document:
 
 def _statements(tokens: list[Token]) -> Iterator[_Segment]:
     starts = [place for place, token in enumerate(tokens) if token.text in STATEMENTS]
-    if tokens and (not starts or starts[0] > 0):
+    if not tokens:  # a text of comments, or of nothing
+        return
+    if not starts or starts[0] > 0:
         starts.insert(0, 0)
     for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
         yield _Segment(tokens[start:end], tokens[end] if end < len(tokens) else None)

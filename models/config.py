@@ -10,7 +10,7 @@ import typing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import PositiveFloat, PositiveInt
 
@@ -21,6 +21,10 @@ from lossc.grammar.yaml_tree import Entries
 from lossc.models.errors import TaskError
 from lossc.models.recipe import Recipe
 from lossc.models.settings import RATE, setting_values, validated
+
+
+#: Of the arithmetic, as Lightning names it. Data and weights are float32 in all of them.
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Options:
     step: str | None = None
     interpolation: str | None = None
     squash: str | None = None
-    precision: str | None = None
+    precision: Precision | None = None
     specs: tuple[Path, ...] | None = None
     input: dict[str, Path] | None = None
 

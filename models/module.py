@@ -11,6 +11,7 @@ from lightning import LightningModule
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 
+from lossc.compiler.emit.names import identifier
 from lossc.models.data.split import Examples, Split
 from lossc.models.distributed import ALONE, World, gathered, on_first
 from lossc.models.errors import TrainingError
@@ -160,7 +161,7 @@ class TrainingModule(LightningModule):
         inputs = self.recipe.inputs(output, batch.targets)
         try:
             taken = {name: inputs[name] for name in self.choice.takes}
-            value: Tensor = self.loss(**taken)
+            value: Tensor = self.loss(**{identifier(name): one for name, one in taken.items()})
         except ValueError as error:  # what a loss says of a batch that it cannot take
             raise TrainingError(f"{self._where()}: {error}") from error
         if not value.requires_grad:

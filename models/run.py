@@ -20,6 +20,10 @@ from lossc.models.recipe import Recipe
 History = list[dict[str, float]]
 
 
+#: Arithmetic that a run may have, as Lightning names it; data and weights are float32 in all.
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
+
 @dataclass(frozen=True)
 class Job:
     """One run to be made.
@@ -31,7 +35,7 @@ class Job:
         learning_rate: Of the update rule.
         folder: For logs, checkpoints and figures.
         data: The folder of the data. ``None``: the environment's, or the cache.
-        precision: As Lightning names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+        precision: One of :data:`PRECISIONS`.
         resume: Go on with an unfinished run of the same settings, if the folder has one.
         keep_finished: Make no run that is finished again.
         device: Index of the GPU, where there is one.
@@ -47,6 +51,12 @@ class Job:
     resume: bool = True
     keep_finished: bool = False
     device: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise TaskError(
+                f"unknown precision '{self.precision}'\n  expected: one of: {', '.join(PRECISIONS)}"
+            )
 
     @property
     def settings(self) -> dict[str, Any]:

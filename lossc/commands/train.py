@@ -68,7 +68,7 @@ Settings = Annotated[
     ),
 ]
 Precision = Annotated[
-    str | None, typer.Option(metavar="NAME", help="bf16-mixed, 16-mixed, 64-true. [32-true]")
+    str | None, typer.Option(metavar="NAME", help="bf16-mixed or 16-mixed. [32-true]")
 ]
 Patience = Annotated[
     int | None,

@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import io
 import json
+import math
+from dataclasses import replace
 
 import pytest
+import torch
 from rich.console import Console
 
 from lossc.models.command import train_command
 from lossc.models.display import Display
+from lossc.models.losses import resolve
 from lossc.models.parallel import run_all
+from lossc.models.recipes import RECIPES
 from lossc.models.recorder import Progress
-from lossc.models.run import Failure, Run
+from lossc.models.run import Failure, Job, Run
+from lossc.models.trainer import train
 
 
 def test_two_losses_side_by_side(tmp_path, capsys):
@@ -98,3 +104,32 @@ def test_bars_on_a_terminal(make_job, monkeypatch):
     assert "cross_entropy, seed 1" in text.getvalue()
     assert "0.91000" in text.getvalue()
     assert "the loss is nan [at once]" in text.getvalue()
+
+
+def test_a_precision_that_is_not_offered_is_said(capsys, tmp_path):
+    assert train_command(task="digits", precision="64-true", out=tmp_path) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("unknown precision '64-true'\n  expected: one of: 32-true, bf16-mixed")
+
+
+def test_an_input_may_have_a_name_that_is_none_in_python(tmp_path):
+    """The generated ``forward`` calls it ``goal_``."""
+    spec = tmp_path / "squares.lossc"
+    spec.write_text(
+        "spec squares\ninput scores: real[n, p]\ninput goal: target real[n, p]\n"
+        "loss mean[i, c] (scores[i, c] - goal[i, c])^2 else 0\n"
+    )
+    recipe = RECIPES["digits"]
+    squares = replace(
+        recipe,
+        provides={**recipe.provides, "goal": "target real[n, p]"},
+        inputs=with_goal,
+        epochs=1,
+    )
+    job = Job(squares, resolve(str(spec), squares), 0, 0.1, tmp_path / "run")
+    assert math.isfinite(train(job).history[0]["loss"])
+
+
+def with_goal(output, targets):
+    inputs = RECIPES["digits"].inputs(output, targets)
+    return {**inputs, "goal": torch.zeros_like(output)}

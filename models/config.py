@@ -22,7 +22,6 @@ from lossc.models.errors import TaskError
 from lossc.models.recipe import Recipe
 from lossc.models.settings import RATE, setting_values, validated
 
-
 #: Of the arithmetic, as Lightning names it. Data and weights are float32 in all of them.
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 

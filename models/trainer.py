@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from lossc.models.module import TrainingModule
 from lossc.models.noise import quiet
 from lossc.models.recorder import Recorder, Report, save_weights
 from lossc.models.run import Job, Run, RunFolder, finished, write_json
+from lossc.models.run_lock import alone_in
 from lossc.models.seeding import Stream, stream_seed
 
 GROUP = 32  # steps for each call from Lightning
@@ -52,8 +54,9 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
     Raises:
         DataError: The data is missing or damaged, or has labels that the network does not have.
         SpecError: The loss is wrong.
-        TrainingError: The loss is not finite or has no gradient, or a checkpoint cannot be written
-            or read.
+        TrainingError: The loss is not finite or has no gradient, a checkpoint cannot be written or
+            read, or another process is at the run.
+        KeyboardInterrupt: The user stopped it.
     """
     world = join()
     splits = in_turn(lambda: job.recipe.data(job.data))
@@ -64,8 +67,13 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
     made = on_first(lambda: finished(job, splits) if job.keep_finished else None)
     if made is not None:
         return made
-    checkpoint = on_first(lambda: _sound(folder.open(job, splits)))
-    with _threads(recipe.threads), torch.random.fork_rng(), quiet(world.rank > 0):
+    with (
+        alone_in(job.folder, world),
+        _threads(recipe.threads),
+        torch.random.fork_rng(),
+        quiet(world.rank > 0),
+    ):
+        checkpoint = on_first(lambda: _sound(folder.open(job, splits)))
         torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
         loss = job.choice.build(job.seed)
         torch.manual_seed(stream_seed(job.seed, Stream.WEIGHTS))
@@ -79,7 +87,8 @@ def train(job: Job, report: Report = lambda progress: None) -> Run:
         trainer = _trainer(job, recorder, world, loss)
         group = GROUP if isinstance(train_split, Split) else 1
         data = TrainingData(train_split, recipe.batch_size, job.seed, group, module.own_rows)
-        trainer.fit(module, data, ckpt_path=checkpoint)
+        with _interrupts():
+            trainer.fit(module, data, ckpt_path=checkpoint)
         device = torch.device("cpu")
         if isinstance(splits, StreamedSplits):  # too many for it
             device = trainer.strategy.root_device
@@ -157,6 +166,19 @@ def _trainer(job: Job, recorder: Recorder, world: World, loss: nn.Module) -> Tra
         )
     except ValueError as error:  # an unknown precision, in Lightning's own words
         raise TaskError(str(error)) from None
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """An interrupt is one, where Lightning ends the process with a code, and ignores the next."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as ending:
+        if isinstance(ending.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, before)
+            raise KeyboardInterrupt from None
+        raise
 
 
 @contextmanager

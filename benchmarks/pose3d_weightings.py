@@ -30,7 +30,7 @@ from lossc.models.losses import resolve
 from lossc.models.networks.two_stage import INIT_STD, INIT_STD_H1, INIT_STD_SUGGESTED
 from lossc.models.recipe import Recipe, Schedule
 from lossc.models.recipes.pose3d import at_depth, inputs
-from lossc.models.run import Job, read_json, whole_settings, write_json
+from lossc.models.run import Job, finished, read_json, write_json
 from lossc.models.table import Spread
 from lossc.models.trainer import train
 
@@ -104,18 +104,17 @@ def one_run(
     choice = resolve(loss, recipe, folders=(arguments.out / SPECS,))
     rate = recipe.learning_rate(choice.rule)
     job = Job(recipe, choice, seed, rate, folder / str(seed), arguments.data)
-    found = read_json(job.folder / "result.json")
-    if found is None or read_json(job.folder / "settings.json") != whole_settings(job):
+    run = finished(job)
+    if run is None:
         if arguments.table:
             return None
         before = time.process_time()  # the clock on the wall counts other people's programs too
         run = train(replace(job, resume=False))
         spent = time.process_time() - before
         write_json(job.folder / "cpu.json", {"seconds": spent})
-        found = {"test": run.test}
         print(f"{folder.name}, seed {seed}: {run.test['mpjpe']:.1f} mm, {spent:.0f} s", flush=True)
     cpu = read_json(job.folder / "cpu.json") or {"seconds": math.nan}
-    return {**found["test"], **cpu}
+    return {**run.test, **cpu}
 
 
 def references(recipe: Recipe, data: Path | None) -> dict[str, float]:

@@ -90,7 +90,7 @@ TABLE_2 = Comparison(
         Case("FL 0.5", "imagenet", "focal(gamma=0.5)", _top("76.72", "93.06")),
         Case("AL 0.5", "imagenet", "anchor_bce(gamma=0.5)", _top("76.82", "93.03")),
     ),
-    claims=(
+    claims=tuple(
         Claim(f"AL is better than {other}", "AL 0.5", other, "top-1, %")
         for other in ("CE", "OHEM 0.8", "FL 0.5")
     ),

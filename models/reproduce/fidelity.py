@@ -99,7 +99,14 @@ def measured_pairs(job: Job, samples: int) -> dict[str, list[Pair]]:
     Raises:
         TaskError: There is no whole batch to train on.
     """
-    compiled = compile_spec(job.choice.name, seed=job.seed, **job.choice.choices)
+    choices = job.choice.choices
+    compiled = compile_spec(
+        job.choice.name,
+        step=choices["step"],
+        interpolation=choices["interpolation"],
+        squash=choices["squash"],
+        seed=job.seed,
+    )
     generator = torch.Generator().manual_seed(stream_seed(job.seed, FLIPS))
     pairs: dict[str, list[Pair]] = {title: [] for title in FRACTIONS}
     met = met_in_training(job.recipe, compiled, samples, job.seed, job.learning_rate)

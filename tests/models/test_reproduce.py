@@ -90,6 +90,7 @@ def test_rows_claims_and_columns_belong_together(name):
             if figure != "diverges":
                 assert all(math.isfinite(float(part)) for part in figure.split(" ± "))
         assert case.start is None or labels.index(case.start) < labels.index(case.label)
+    assert isinstance(experiment.claims, tuple)  # not used up by one look
     for claim in experiment.claims:
         assert {claim.better, claim.than} <= set(labels)
         assert claim.column in titles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossc.grammar.errors import closest
 from lossc.models.errors import TaskError
-from lossc.models.reproduce import anchor, memo, uniloss
+from lossc.models.reproduce import anchor, anchor_pose, memo, uniloss
 from lossc.models.reproduce.excess import FIGURE_7
 from lossc.models.reproduce.experiment import Experiment
 from lossc.models.reproduce.fidelity import TABLE_5
@@ -15,6 +15,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         *uniloss.EXPERIMENTS,
         TABLE_5,
         *anchor.EXPERIMENTS,
+        *anchor_pose.EXPERIMENTS,
         FIGURE_7,
         *memo.EXPERIMENTS,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lossc.models.data.cifar_files import CIFAR10
-from lossc.models.recipes._cifar import ResidualNetwork, cifar_recipe
+from lossc.models.recipes._cifar import SUMMED, ResidualNetwork, cifar_recipe
 
 RECIPE = cifar_recipe(
     name="cifar10-anchor",
@@ -23,4 +23,5 @@ RECIPE = cifar_recipe(
         "anchor_bce(gamma=0.5)",
         "anchor_bce(gamma=0.5, schedule=warmup(first=cross_entropy, epochs=5))",
     ),
+    embedded_rate=SUMMED,
 )

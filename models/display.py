@@ -1,8 +1,9 @@
-"""Word of the runs on standard error: bars on a terminal, one line a run elsewhere."""
+"""Word of the runs on standard error: bars on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -15,6 +16,8 @@ from lossc.models.parallel import Outcome
 from lossc.models.recorder import Progress
 from lossc.models.run import Failure, Job
 
+EVERY = 60.0  # seconds between two lines of a run where there are no bars
+
 
 class Display:
     """Shows the runs while they go on; a context manager that is also a ``Listener``.
@@ -22,9 +25,12 @@ class Display:
     Args:
         jobs: All runs, in the order of their positions.
         console: Where to; by default standard error.
+        every: Seconds between two lines about a run, in a file or a pipe.
     """
 
-    def __init__(self, jobs: Sequence[Job], console: Console | None = None):
+    def __init__(
+        self, jobs: Sequence[Job], console: Console | None = None, *, every: float = EVERY
+    ):
         self._jobs = jobs
         self._console = console or Console(stderr=True, highlight=False)
         self._bars = Bars(
@@ -38,6 +44,8 @@ class Display:
             disable=not self._console.is_terminal,
         )
         self._tasks: dict[int, TaskID] = {}
+        self._every = every
+        self._said: dict[int, float] = {}  # when a run last had a line
 
     def __enter__(self) -> Display:
         self._bars.start()
@@ -64,6 +72,18 @@ class Display:
             epoch=math.floor(progress.epoch),
             figure=self._figure(index, progress.figure),
         )
+        if not self._console.is_terminal:
+            self._say(index, progress)
+
+    def _say(self, index: int, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._said.setdefault(index, now) < self._every:
+            return
+        self._said[index] = now
+        done = f"epoch {math.floor(progress.epoch)}/{progress.epochs}"
+        words = [done, *filter(None, [self._figure(index, progress.figure)])]
+        line = f"{escape(_title(self._jobs[index]))}: {', '.join(words)}"
+        self._console.print(line, soft_wrap=True)
 
     def _finish(self, index: int, outcome: Outcome) -> None:
         if index in self._tasks:

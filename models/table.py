@@ -121,13 +121,26 @@ def print_rows(recipe: Recipe, table_rows: Sequence[Row], console: Console | Non
         console = Console(highlight=False, file=console.file, width=PLAIN_WIDTH)
     others = [*recipe.metrics, *recipe.final_metrics]
     metrics = [recipe.headline, *(name for name in others if name != recipe.headline)]
+    table = _table(recipe, table_rows, metrics)
+    unbounded = console.options.update_width(10_000)
+    if console.measure(table, options=unbounded).maximum > console.width:
+        table = _table(recipe, table_rows, metrics, narrow=True)
+    console.print(table)
+
+
+def _table(
+    recipe: Recipe, table_rows: Sequence[Row], metrics: Sequence[str], narrow: bool = False
+) -> Table:
+    """One line a loss. A narrow table has deviations below their means, and no number is cut."""
     title = f"{recipe.name}: mean ± sample standard deviation over seeds"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("loss", overflow="fold")
+    padding = (0, 1, 0, 0) if narrow else (0, 1)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=padding)
+    table.add_column("loss", overflow="fold", min_width=8)
     for heading in (*(f"test {_spaced(name)}" for name in metrics), "validation"):
-        table.add_column(heading, justify="right")
+        width = max(len("± 0.00000"), *map(len, heading.split()))
+        table.add_column(heading, justify="right", min_width=width)
     for heading in ("seeds", "epochs", "lr", "seconds"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", min_width=len(heading))
     for row in table_rows:
         tests = [row.test(name) for name in metrics]
         figures = [*tests, row.validation(recipe.headline)]
@@ -135,10 +148,14 @@ def print_rows(recipe: Recipe, table_rows: Sequence[Row], console: Console | Non
         seconds = "-" if math.isnan(row.seconds) else f"{row.seconds:.1f}"
         table.add_row(
             Text(row.loss),
-            *("-" if figure is None else str(figure) for figure in figures),
+            *("-" if figure is None else _figure(figure, narrow) for figure in figures),
             *(seeds, row.epochs or str(recipe.epochs), f"{row.learning_rate:g}", seconds),
         )
-    console.print(table)
+    return table
+
+
+def _figure(figure: Spread, narrow: bool) -> str:
+    return str(figure).replace(" ±", "\n±") if narrow else str(figure)
 
 
 def as_json(

@@ -106,6 +106,23 @@ def test_bars_on_a_terminal(make_job, monkeypatch):
     assert "the loss is nan [at once]" in text.getvalue()
 
 
+def test_a_line_now_and_then_in_a_file(make_job):
+    text = io.StringIO()
+    jobs = [make_job(seed=0), make_job(seed=1)]
+    with Display(jobs, Console(file=text, highlight=False), every=0) as display:
+        display(0, Progress(1.5, 5, None))
+        display(1, Progress(2.0, 5, 0.91))
+    assert text.getvalue().splitlines() == [
+        "cross_entropy, seed 0: epoch 1/5",
+        "cross_entropy, seed 1: epoch 2/5, validation accuracy 0.91000",
+    ]
+    quiet = io.StringIO()
+    with Display(jobs, Console(file=quiet, highlight=False), every=3600) as display:
+        display(0, Progress(1.5, 5, None))
+        display(0, Progress(2.0, 5, 0.91))
+    assert not quiet.getvalue()
+
+
 def test_a_precision_that_is_not_offered_is_said(capsys, tmp_path):
     assert train_command(task="digits", precision="64-true", out=tmp_path) == 1
     said = capsys.readouterr().err

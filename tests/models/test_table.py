@@ -64,6 +64,20 @@ def test_the_printed_table(outcomes, digits):
     assert "cross_entropy(lr=9)" in text.getvalue()
 
 
+def test_a_narrow_terminal_cuts_no_number_and_no_heading(outcomes, digits):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=80, color_system=None)
+    print_rows(digits, rows(outcomes), console)
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in text.getvalue()
+    assert {"validation", "seeds", "epochs", "seconds"} <= set(text.getvalue().split())
+    (first,) = (number for number, line in enumerate(lines) if " 0.85000" in line)
+    assert "0.75000" in lines[first]
+    assert "1.5" in lines[first]
+    assert lines[first + 1].count(f"± {sqrt(0.05**2 * 2):.5f}") == 2
+
+
 def test_the_figures_for_programs(outcomes, digits, tmp_path):
     figures = as_json(digits, rows(outcomes), {"folder": tmp_path, "curves": None})
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures

@@ -59,13 +59,24 @@ TABLE_1 = Comparison(
     ),
     claims=(
         *(
-            Claim(f"AL is better than {other}", f"{data}, AL 0.5", f"{data}, {other}", "top-1, %")
+            Claim(
+                f"{data}: AL is better than {other}",
+                f"{data}, AL 0.5",
+                f"{data}, {other}",
+                "top-1, %",
+            )
             for data, focal in (("CIFAR-10", "FL 2"), ("CIFAR-100", "FL 0.5"))
             for other in ("CE", "BCE", "OHEM 0.9", focal)
         ),
-        Claim("BCE helps, 100 classes", "CIFAR-100, BCE", "CIFAR-100, CE", "top-1, %"),
+        Claim("CIFAR-100: BCE is better than CE", "CIFAR-100, BCE", "CIFAR-100, CE", "top-1, %"),
         *(
-            Claim("OHEM does not help", f"{data}, CE", f"{data}, OHEM 0.9", "top-1, %", margin=0.3)
+            Claim(
+                f"{data}: OHEM does not help",
+                f"{data}, CE",
+                f"{data}, OHEM 0.9",
+                "top-1, %",
+                margin=0.3,
+            )
             for data in ("CIFAR-10", "CIFAR-100")
         ),
         Claim("better with warm-up", "CIFAR-100, AL 2, warm-up", "CIFAR-100, AL 0.5", "top-1, %"),

@@ -85,6 +85,8 @@ class Quick:
         examples: Train on the first so many only. ``None``: on all.
         network: A smaller one. ``None``: the task's.
         schedule: One that fits the fewer epochs. ``None``: the task's.
+        batch_size: Examples of one step. ``None``: the task's.
+        augment: Changes every training batch. ``None``: as the task does.
         learning_rates: Those that other epochs or another network need, by ``LossChoice.rule``.
         embedded: Trained on where the user names no folder that has the task's data. ``None``: the
             task's data needs no files, or has such a thing itself.
@@ -94,6 +96,8 @@ class Quick:
     examples: int | None = None
     network: Callable[[], nn.Module] | None = None
     schedule: Schedule | None = None
+    batch_size: PositiveInt | None = None
+    augment: Augment | None = None
     learning_rates: Mapping[str, float] = field(default_factory=dict)
     embedded: Embedded | None = None
 
@@ -208,6 +212,8 @@ class Recipe:
             examples=self.quick.examples,
             network=self.quick.network or self.network,
             schedule=self.quick.schedule or self.schedule,
+            batch_size=self.quick.batch_size or self.batch_size,
+            augment=self.quick.augment or self.augment,
             learning_rates={**self.learning_rates, **self.quick.learning_rates},
         )
 

@@ -100,7 +100,7 @@ RECIPE = Recipe(
     headline="mpjpe",
     headline_smaller=True,
     summary=summary,
-    quick=Quick(epochs=3, examples=500, schedule=Schedule()),
+    quick=Quick(epochs=6, examples=500, schedule=Schedule(decay="cosine")),
     threads=1,
     picture=pictures.people_in_3d,
 )

@@ -13,5 +13,5 @@ RECIPE = replace(
     doc="Joints of people in photographs, by eight hourglasses of full width.",
     source="Anchor Loss section 4.2, tables 4 and 5; eight stacks: Newell, Yang and Deng 2016.",
     network=pose.PoseNetwork(stacks=8),
-    quick=Quick(epochs=1, examples=24, embedded=pose_uniloss.figures(stacks=8)),
+    quick=Quick(epochs=1, examples=24, embedded=pose_uniloss.figures(stacks=8, epochs=3)),
 )

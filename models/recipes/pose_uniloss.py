@@ -11,17 +11,17 @@ from lossc.models.recipe import Embedded, Optimiser, Quick, Schedule
 from lossc.models.recipes import pose
 
 
-def figures(stacks: int) -> Embedded:
-    """The small task's pictures and settings, with as many small hourglasses."""
-    small = pose.RECIPE
+def figures(stacks: int, epochs: int = pose.RECIPE.quick.epochs) -> Embedded:
+    """The small task's quick variant, with as many small hourglasses."""
+    small = pose.RECIPE.shortened()
     return Embedded(
         title="rendered figures of 64 x 64, and hourglasses of width 32",
         data=rendered_figures,
-        epochs=2,
-        examples=480,
+        epochs=epochs,
         network=pose.PoseNetwork(stacks, width=32, depth=2),
-        schedule=Schedule(),
+        schedule=small.schedule,
         optimiser=small.optimiser,
+        learning_rates=small.learning_rates,
         batch_size=small.batch_size,
         augment=small.augment,
     )

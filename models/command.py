@@ -262,9 +262,10 @@ def _data(recipe: Recipe, folder: Path | None) -> AnySplits:
     try:
         return recipe.data(folder)
     except MissingData as error:
-        if folder is None or folder.exists():
-            raise
-        raise MissingData(f"{folder}: there is no such folder\n{error}") from None
+        first = "" if folder is None or folder.exists() else f"{folder}: there is no such folder\n"
+        other = recipe.quick.embedded
+        last = f"\n  or: --quick without --data trains on {other.title}" if other else ""
+        raise MissingData(f"{first}{error}{last}") from None
 
 
 def _workers(examples: int, jobs: Sequence[Job]) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lossc.commands.guard import fail
+from lossc.commands.guard import complain, fail
 from lossc.commands.options import Json
 from lossc.commands.output import print_json, print_table
 from lossc.commands.train import TRAIN_PACKAGES, Data, Settings
@@ -77,6 +77,9 @@ def reproduce(
             ),
             as_json,
         )
+    except KeyboardInterrupt:
+        complain("interrupted: the same command goes on where the runs stopped")
+        raise
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in TRAIN_PACKAGES:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lossc.commands.guard import fail
+from lossc.commands.guard import complain, fail
 from lossc.commands.list import print_tasks
 from lossc.commands.options import Interpolation, Json, Specs, Squash, Step
 
@@ -38,8 +38,12 @@ Data = Annotated[
     Path | None,
     typer.Option(metavar="DIR", envvar="LOSSC_DATA", help="Where the data lies. [download it]"),
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="[the task's own]")]
-BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="[the task's own]")]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Passes over the data. [the task's own]")
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Examples of a step. [the task's own]")
+]
 Rate = Annotated[
     float | None, typer.Option("--lr", metavar="RATE", help="Learning rate. [the task's own]")
 ]
@@ -150,6 +154,9 @@ def train(
             keep_finished=keep_finished,
             show=show,
         )
+    except KeyboardInterrupt:
+        complain("interrupted: the same command goes on where the runs stopped")
+        raise
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in TRAIN_PACKAGES:

@@ -140,6 +140,7 @@ def threshold():
     return 2 * pckh(guess(_few(None).test.targets))
 
 
+@pytest.mark.slow
 def test_the_quick_variant_learns(run):
     result = run("anchor_pose")
     assert result.test["pckh"] > threshold() > 0.1
@@ -161,9 +162,9 @@ loss mean[b, j, y, x] heatmap[b, j, y, x]^2 else 0
 """
 
 
-@pytest.mark.parametrize(
-    "text", [BACKWARDS, pytest.param(BLIND, marks=pytest.mark.slow)], ids=["backwards", "blind"]
-)
+# the task's run and a loss that is backwards are in test_tasks_learn.py too, and always run there
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [BACKWARDS, BLIND], ids=["backwards", "blind"])
 def test_a_broken_loss_does_not_pass_for_a_good_one(run, tmp_path, text):
     path = tmp_path / "broken.lossc"
     path.write_text(text)

@@ -261,6 +261,8 @@ def run(loss: str, recipe: Recipe, folder: Path, **changes) -> dict[str, float]:
     return train(replace(job, **changes)).test
 
 
+# in a shorter form in test_tasks_learn.py, where it always runs
+@pytest.mark.slow
 # the integrals have little of the gradient on maps of this size
 @pytest.mark.filterwarnings("ignore::lossc.models.terms_watch.TermWarning")
 def test_the_quick_variant_learns(tmp_path):

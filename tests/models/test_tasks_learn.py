@@ -8,6 +8,7 @@ import signal
 import time
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
+from shutil import rmtree
 
 import pytest
 import torch
@@ -54,8 +55,10 @@ EIGHT_STACKS = {
     "schedule": Schedule(),
     "learning_rates": {},
 }
-#: Those that take longest: their resumption and their broken losses are
-#: tested with --run-slow only; what trains them is what trains ``pose``.
+#: Killed in every run of the tests, the others with --run-slow: all go on by the same code.
+KILLED = {"digits", "mnist-ap", "cifar10"}
+#: Those that take longest: their broken losses are tested with --run-slow only; what trains them
+#: is what trains ``pose``.
 LONG = {"pose3d", "pose-uniloss", "pose-head", "pose-anchor", "pose-anchor-8"}
 
 TASKS = {
@@ -129,7 +132,7 @@ def test_it_learns_and_goes_on_after_a_kill(task, job_of, request):
     assert merit(run) > TASKS[task].at_least
     if torch.cuda.is_available():
         return  # the same bits are promised on a CPU
-    if task in LONG and not request.config.getoption("--run-slow"):
+    if task not in KILLED and not request.config.getoption("--run-slow"):
         return
     killed_inside_an_epoch(broken, run.seconds / run.epoch)
     assert not RunFolder(broken.folder).result.exists()
@@ -149,6 +152,7 @@ def killed_inside_an_epoch(job, seconds):
         seconds: What an epoch takes, about.
     """
     for _ in range(5):  # the run may have ended before the signal came
+        rmtree(job.folder, ignore_errors=True)  # a run that ended has a checkpoint too
         child = get_context("fork").Process(target=train, args=(job,))
         child.start()
         last = RunFolder(job.folder).last

@@ -13,6 +13,8 @@ import torch
 from lossc.models.losses import resolve
 from lossc.models.recipe import Recipe
 from lossc.models.recipes import RECIPES
+from lossc.models.reproduce.experiment import Case, Claim, Comparison, Curves, Setting
+from lossc.models.reproduce.report import Column
 from lossc.models.run import Job
 
 MakeJob = Callable[..., Job]
@@ -135,3 +137,26 @@ def spots() -> Spots:
         return maps, targets
 
     return make
+
+
+@pytest.fixture
+def tiny_table():
+    """Two losses on digits, two epochs."""
+    return Comparison(
+        name="tiny-table",
+        title="two losses",
+        source="Nobody, table 0",
+        setup="ten million digits",
+        columns=(Column("accuracy, %", "accuracy"),),
+        cases=(
+            Case("CE", "digits", "cross_entropy", {"accuracy, %": "99.99"}),
+            Case("CE, hardly trained", "digits", "cross_entropy(lr=0.000001)"),
+        ),
+        claims=(Claim("training helps", "CE", "CE, hardly trained", "accuracy, %"),),
+        curves=Curves(("val_accuracy", "loss")),
+    )
+
+
+@pytest.fixture
+def quick_setting(tmp_path):
+    return Setting(quick=True, out=tmp_path, settings={"epochs": 2}, workers=1)

@@ -136,7 +136,7 @@ def test_a_row_starts_from_the_weights_of_another(quick_setting):
 )
 @pytest.mark.parametrize("quick", [True, False])
 def test_settings_are_refused_before_anything_is_trained(
-    name, settings, said, quick_setting, tmp_path, monkeypatch
+    name, settings, said, quick, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(sweep, "run_all", None)
     setting = Setting(quick=quick, out=tmp_path / "out", settings=settings)
@@ -158,7 +158,7 @@ def test_folders_that_cannot_be_used_are_named(tmp_path, monkeypatch):
 
 def test_a_look_writes_nothing(tiny_table, quick_setting, capsys, monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, tiny_table.name, tiny_table)
-    look = replace(quick_setting, train=False, out=quick.out / "new")
+    look = replace(quick_setting, train=False, out=quick_setting.out / "new")
     for name in (tiny_table.name, "uniloss-table-5"):
         assert reproduce_command([name], look) == 1
         assert "not trained yet" in capsys.readouterr().out

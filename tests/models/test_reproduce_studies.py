@@ -38,9 +38,8 @@ PUBLISHED = {
 
 
 def test_random_anchors_alone_train_no_network(tmp_path):
-    report = perform(
-        EXPERIMENTS["uniloss-random-anchors"], Setting(quick=True, out=tmp_path, workers=1)
-    )
+    setting = Setting(quick=True, out=tmp_path, workers=1, settings={"epochs": 15})
+    report = perform(EXPERIMENTS["uniloss-random-anchors"], setting)
     usual, alone = (line.measured["accuracy, %"].mean for line in report.lines)
     assert usual > 0.9
     assert alone < 0.3

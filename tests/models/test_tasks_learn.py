@@ -43,7 +43,7 @@ class Short:
 
 CIFAR = {"epochs": 4, "examples": 1500, "batch_size": 64}
 #: A hundred classes in some seconds: larger steps than the quick variant's.
-HUNDRED = {"epochs": 7, "examples": 3000, "batch_size": 64}
+HUNDRED = {"epochs": 5, "examples": 3000, "batch_size": 64}
 #: Of the pose tasks: the training people's mean pose has 0.254, which only ``pose-uniloss`` has the
 #: steps to leave behind.
 FEWER_STEPS = {"epochs": 2, "examples": 960}
@@ -71,7 +71,7 @@ TASKS = {
     "imagenet": Short("cross_entropy", 0.4, 0.1, {"epochs": 2}),
     "pose": Short("anchor_pose", 0.2, 0.07, FEWER_STEPS),
     "pose3d": Short("adaptive_i1", -203.0, -217.9, FEW_IN_3D, "mpjpe_argmax"),
-    "pose-head": Short("pckh", 0.6, 0.07, {"epochs": 1, "examples": 960}),
+    "pose-head": Short("pckh", 0.6, 0.07, {"epochs": 2, "examples": 480}),
     "pose-uniloss": Short("anchor_pose", 0.3, 0.07, {"epochs": 2}),
     "pose-anchor": Short("anchor_pose", 0.2, 0.07, FEWER_STEPS),
     "pose-anchor-8": Short("anchor_pose", 0.1, 0.07, EIGHT_STACKS),

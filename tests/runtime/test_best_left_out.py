@@ -80,8 +80,8 @@ def test_sorted_pairs_have_the_gradient_of_their_value(flips, counts):
     options = {"bits": "expected", "good": good, "bad": bad, "nearby": nearby}
     loss = compiled("average_precision", flips).loss(**options).double()
     generator = torch.Generator().manual_seed(4)
-    score = torch.randn(12, generator=generator, dtype=torch.float64, requires_grad=True)
-    relevant = torch.rand(12, generator=generator) > 0.6
+    score = torch.randn(8, generator=generator, dtype=torch.float64, requires_grad=True)
+    relevant = torch.rand(8, generator=generator) > 0.6
     step = torch.tensor(3)
 
     def value(score, loss=loss):

@@ -124,11 +124,11 @@ def run_in_processes(jobs: Sequence[Job], devices: int, listen: Listener) -> lis
         raise TaskError(f"--devices {devices}: there are {gpus} GPUs, and a process needs one")
     outcomes: list[Outcome] = []
     while len(outcomes) < len(jobs):
-        outcomes += _session(jobs, len(outcomes), devices, listen)
+        outcomes += _group(jobs, len(outcomes), devices, listen)
     return outcomes
 
 
-def _session(jobs: Sequence[Job], start: int, devices: int, listen: Listener) -> list[Outcome]:
+def _group(jobs: Sequence[Job], start: int, devices: int, listen: Listener) -> list[Outcome]:
     """Outcomes from ``start`` to the last run, or to the first that failed in one process only."""
     context = multiprocessing.get_context("spawn")
     word: multiprocessing.Queue[Word] = context.Queue()

@@ -11,7 +11,7 @@ import typer
 from lossc.commands.guard import complain, fail
 from lossc.commands.options import Json
 from lossc.commands.output import print_json, print_table
-from lossc.commands.train import TRAIN_PACKAGES, Data, Settings
+from lossc.commands.train import TRAIN_PACKAGES, Data, Settings, Workers
 
 Names = Annotated[
     list[str] | None,
@@ -27,9 +27,6 @@ Seeds = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where everything goes. [runs/reproduce or .../quick]"),
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Runs at the same time. [as many as cores]")
 ]
 Show = Annotated[bool, typer.Option("--show", help="Show what was trained; train nothing.")]
 ListExperiments = Annotated[bool, typer.Option("--list", help="List the experiments and leave.")]

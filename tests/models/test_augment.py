@@ -8,9 +8,9 @@ import torch
 from lossc.models.augment import crop_and_flip, moved
 from lossc.models.data.split import Split
 from lossc.models.recipe import Recipe
-from lossc.models.run import RunFolder
 from lossc.models.seeding import Stream, stream_seed
 from lossc.models.trainer import train
+from tests.models.interrupting import Interrupted, same, weights
 
 
 def generator(seed=0):
@@ -82,10 +82,6 @@ def test_a_gpu_sees_the_same_changes():
     assert torch.equal(here, there.cpu())
 
 
-class Interrupted(Exception):
-    pass
-
-
 def noisy(batch: Split, draws: torch.Generator) -> Split:
     """Pixels with noise, and some labels changed: features and targets together."""
     assert not torch.is_grad_enabled()
@@ -98,14 +94,6 @@ def noisy(batch: Split, draws: torch.Generator) -> Split:
 @pytest.fixture
 def noisy_digits(digits: Recipe) -> Recipe:
     return replace(digits, augment=noisy, epochs=4, examples=200)
-
-
-def weights(job):
-    return torch.load(RunFolder(job.folder).weights, weights_only=True)
-
-
-def same(one, other):
-    return all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_an_interrupted_run_sees_the_same_changes(make_job, noisy_digits, digits):

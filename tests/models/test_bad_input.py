@@ -20,6 +20,7 @@ from lossc.models.errors import DataError, TrainingError
 from lossc.models.recipes import RECIPES
 from lossc.models.run import RunFolder, finished
 from lossc.models.trainer import train
+from tests.models.interrupting import Interrupted, until
 
 
 def said(capsys, **arguments):
@@ -142,18 +143,6 @@ def test_a_spec_that_does_not_fit_the_task(kind, more, expected, tmp_path, capsy
 
 
 # ------------------------------------------------------------------ checkpoints and disks
-
-
-class Interrupted(Exception):
-    pass
-
-
-def until(epoch):
-    def stop(progress):
-        if progress.epoch >= epoch:
-            raise Interrupted
-
-    return stop
 
 
 def test_a_checkpoint_of_something_else(make_job):

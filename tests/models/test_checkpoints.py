@@ -18,26 +18,7 @@ from lossc.models.errors import TrainingError
 from lossc.models.parallel import run_all
 from lossc.models.run import Failure, RunFolder
 from lossc.models.trainer import train
-
-
-def weights(job):
-    return torch.load(RunFolder(job.folder).weights, weights_only=True)
-
-
-def same(one, other):
-    return all(torch.equal(one[name], other[name]) for name in one)
-
-
-class Interrupted(Exception):
-    pass
-
-
-def until(epoch):
-    def stop(progress):
-        if progress.epoch >= epoch:
-            raise Interrupted
-
-    return stop
+from tests.models.interrupting import Interrupted, same, until, weights
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from lossc.models.recipe import Optimiser, Schedule
 from lossc.models.recipes import RECIPES
 from lossc.models.run import Job, RunFolder
 from lossc.models.trainer import train
+from tests.models.interrupting import Interrupted
 
 TASKS = ("cifar10", "cifar10-anchor", "cifar100", "cifar100-anchor")
 
@@ -200,10 +201,6 @@ def test_every_kind_of_loss_trains(job_of, loss):
 def test_a_hundred_classes(job_of):
     run = train(job_of("cifar100", loss="accuracy", epochs=1))
     assert 0 <= run.test["accuracy"] <= run.test["top_5"] <= 1
-
-
-class Interrupted(Exception):
-    pass
 
 
 def test_an_interrupted_run_ends_with_the_same_weights(job_of):

@@ -17,6 +17,7 @@ from lossc.models.recipe import Schedule
 from lossc.models.recipes import RECIPES
 from lossc.models.run import RunFolder, finished, named
 from lossc.models.trainer import train
+from tests.models.interrupting import Interrupted
 
 
 @pytest.fixture
@@ -82,10 +83,6 @@ def test_another_folder_of_data_is_another_run(job, tmp_path):
     assert one.settings == other.settings
     assert finished(one) is not None
     assert finished(other) is None
-
-
-class Interrupted(Exception):
-    pass
 
 
 def test_a_run_does_not_go_on_with_other_data(job, tmp_path):

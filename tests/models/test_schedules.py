@@ -11,22 +11,11 @@ from lossc import specs
 from lossc.models.losses import resolve
 from lossc.models.run import RunFolder
 from lossc.models.trainer import train
+from tests.models.interrupting import Interrupted, same, weights
 
 WARM = "accuracy(schedule=warmup(first=cross_entropy, epochs={epochs}), lr=0.15)"
 #: By its path the spec of this name is meant, and not the baseline.
 FIRST = f"{specs.path('cross_entropy')}(lr=0.15)"
-
-
-class Interrupted(Exception):
-    pass
-
-
-def weights(job):
-    return torch.load(RunFolder(job.folder).weights, weights_only=True)
-
-
-def same(one, other):
-    return all(torch.equal(one[name], other[name]) for name in one)
 
 
 def trained(make_job, digits, loss, epochs, folder):

@@ -13,13 +13,10 @@ from lossc.models.errors import TrainingError
 from lossc.models.losses import resolve
 from lossc.models.terms_watch import TermsWatch, TermWarning, gradient_figures, gradient_sizes
 from lossc.models.trainer import train
+from tests.models.interrupting import Interrupted
 
 HEAD = "spec t\ninput scores: real[n, p]\ninput label: int[n] in p\n"
 TERMS = "term entropy = cross_entropy(scores, label)\nterm size = mean[i in n, j] scores[i, j]^2\n"
-
-
-class Interrupted(Exception):
-    pass
 
 
 @pytest.fixture

@@ -14,26 +14,7 @@ from lossc.models.errors import TaskError, TrainingError
 from lossc.models.losses import resolve
 from lossc.models.run import RunFolder
 from lossc.models.trainer import train
-
-
-def weights(job):
-    return torch.load(RunFolder(job.folder).weights, weights_only=True)
-
-
-def same(one, other):
-    return all(torch.equal(one[name], other[name]) for name in one)
-
-
-class Interrupted(Exception):
-    pass
-
-
-def stop_after(epoch):
-    def report(progress):
-        if progress.epoch >= epoch:
-            raise Interrupted
-
-    return report
+from tests.models.interrupting import Interrupted, same, until, weights
 
 
 def test_cross_entropy_learns_in_seconds(make_job):
@@ -69,7 +50,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(make_job):
     whole, broken = make_job(folder="whole"), make_job(folder="broken")
     complete = train(whole)
     with pytest.raises(Interrupted):
-        train(broken, stop_after(2))
+        train(broken, until(2))
     assert not RunFolder(broken.folder).result.exists()
     seen = []
     run = train(broken, lambda progress: seen.append(progress.epoch))
@@ -85,7 +66,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(make_job):
 def test_with_other_settings_a_run_starts_anew(make_job, digits):
     broken = make_job()
     with pytest.raises(Interrupted):
-        train(broken, stop_after(2))
+        train(broken, until(2))
     seen = []
     train(replace(broken, learning_rate=0.05), lambda progress: seen.append(progress.epoch))
     assert min(seen) <= 1
@@ -233,6 +214,6 @@ def test_a_compiled_loss_goes_on_where_it_was(make_job):
     whole, broken = make_job("accuracy", folder="whole"), make_job("accuracy", folder="broken")
     train(whole)
     with pytest.raises(Interrupted):
-        train(broken, stop_after(2))
+        train(broken, until(2))
     train(broken)
     assert same(weights(whole), weights(broken))

@@ -13,29 +13,9 @@ from torch.nn.functional import cross_entropy
 from lossc.models import module as module_file
 from lossc.models.module import TrainingModule
 from lossc.models.recipe import Optimiser, Schedule
-from lossc.models.run import RunFolder
 from lossc.models.seeding import Stream, stream_seed
 from lossc.models.trainer import train
-
-
-def weights(job):
-    return torch.load(RunFolder(job.folder).weights, weights_only=True)
-
-
-def same(one, other):
-    return all(torch.equal(one[name], other[name]) for name in one)
-
-
-class Interrupted(Exception):
-    pass
-
-
-def until(epoch):
-    def stop(progress):
-        if progress.epoch >= epoch:
-            raise Interrupted
-
-    return stop
+from tests.models.interrupting import Interrupted, same, until, weights
 
 
 def plain_loop(recipe, rate_at, clip=None):

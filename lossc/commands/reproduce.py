@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from lossc.commands.guard import complain, fail
 from lossc.commands.options import Json
 from lossc.commands.output import print_json, print_table
-from lossc.commands.train import TRAIN_PACKAGES, Data, Settings, Workers
+from lossc.commands.train import Data, Settings, Workers
+from lossc.commands.training import training
 
 Names = Annotated[
     list[str] | None,
@@ -54,7 +54,7 @@ def reproduce(
     if not names:
         message = "name an experiment; 'lossc reproduce --list' has them"
         raise typer.BadParameter(message, param_hint="NAME")
-    try:
+    with training():
         from lossc.models.config import read_assignments
         from lossc.models.reproduce.command import reproduce_command
         from lossc.models.reproduce.experiment import Setting
@@ -74,14 +74,6 @@ def reproduce(
             ),
             as_json,
         )
-    except KeyboardInterrupt:
-        complain("interrupted: the same command goes on where the runs stopped")
-        raise
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in TRAIN_PACKAGES:
-            raise
-        fail(f"training needs '{missing}', which is not installed: pip install 'lossc[train]'")
     if code:
         raise typer.Exit(code)
 

@@ -7,14 +7,9 @@ from typing import Annotated
 
 import typer
 
-from lossc.commands.guard import complain, fail
 from lossc.commands.list import print_tasks
 from lossc.commands.options import Interpolation, Json, Specs, Squash, Step
-
-# What the extra `train` installs, by import name.
-TRAIN_PACKAGES = frozenset(
-    {"lightning", "torchmetrics", "sklearn", "scipy", "PIL", "matplotlib", "pooch", "tensorboard"}
-)
+from lossc.commands.training import training
 
 Task = Annotated[str | None, typer.Argument(metavar="TASK", help="A task of 'lossc train --list'.")]
 Losses = Annotated[
@@ -125,7 +120,7 @@ def train(
         raise typer.BadParameter("name a task; 'lossc train --list' has them", param_hint="TASK")
     if lr is not None and not 0 < lr < float("inf"):
         raise typer.BadParameter(f"{lr} is not a positive number", param_hint="--lr")
-    try:
+    with training():
         from lossc.models.command import train_command
 
         code = train_command(
@@ -154,14 +149,6 @@ def train(
             keep_finished=keep_finished,
             show=show,
         )
-    except KeyboardInterrupt:
-        complain("interrupted: the same command goes on where the runs stopped")
-        raise
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in TRAIN_PACKAGES:
-            raise
-        fail(f"training needs '{missing}', which is not installed: pip install 'lossc[train]'")
     if code:
         raise typer.Exit(code)
 

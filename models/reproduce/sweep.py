@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lossc.grammar.errors import InternalError, LosscError
@@ -76,8 +77,10 @@ def train_all(jobs: Sequence[Job], setting: Setting) -> list[Outcome]:
     if not unique:
         return []
     workers = setting.workers or (available_cores() if len(unique) >= SEVERAL else 1)
-    with Display(unique) as display:
-        made = run_all(unique, workers, display)
+    # one after the other over the GPUs, where there are several
+    placed = [replace(job, device=index) for index, job in enumerate(unique)]
+    with Display(placed) as display:
+        made = run_all(placed, workers, display)
     by_folder = {job.folder: outcome for job, outcome in zip(unique, made, strict=True)}
     return [by_folder[job.folder] for job in jobs]
 

@@ -18,6 +18,7 @@ from lossc.models.reproduce.experiment import Case, Comparison, Setting
 from lossc.models.reproduce.experiments import EXPERIMENTS
 from lossc.models.reproduce.recipes import job_of, origin, recipe_of
 from lossc.models.reproduce.report import Column
+from lossc.models.run import Failure
 
 ACCURACY = Column("accuracy, %", "accuracy")
 
@@ -80,6 +81,18 @@ def test_a_sweep_that_was_stopped_goes_on(tiny_table, quick_setting, monkeypatch
     monkeypatch.setattr(sweep, "run_all", rest)
     assert not perform(tiny_table, quick_setting).failed
     assert len(made) == 2
+
+
+def test_runs_go_to_one_gpu_after_the_other(tiny_table, quick_setting, monkeypatch):
+    placed = []
+
+    def note(jobs, workers, listen):
+        placed.extend(job.device for job in jobs)
+        return [Failure(job, "not here") for job in jobs]
+
+    monkeypatch.setattr(sweep, "run_all", note)
+    perform(tiny_table, replace(quick_setting, seeds=2))
+    assert placed == [0, 1, 2, 3]
 
 
 def test_nothing_is_trained_where_only_a_look_is_asked_for(tiny_table, quick_setting):

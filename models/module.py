@@ -71,6 +71,7 @@ class TrainingModule(LightningModule):
         self.world = world
         self.network = recipe.network()
         self.loss = loss
+        self._arguments = {name: identifier(name) for name in choice.takes}
         self.epoch_figures: dict[str, float] = {}
         self._validation = validation
         self._direct = False
@@ -161,7 +162,7 @@ class TrainingModule(LightningModule):
         inputs = self.recipe.inputs(output, batch.targets)
         try:
             taken = {name: inputs[name] for name in self.choice.takes}
-            value: Tensor = self.loss(**{identifier(name): one for name, one in taken.items()})
+            value: Tensor = self.loss(**{self._arguments[name]: taken[name] for name in taken})
         except ValueError as error:  # what a loss says of a batch that it cannot take
             raise TrainingError(f"{self._where()}: {error}") from error
         if not value.requires_grad:

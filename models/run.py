@@ -108,7 +108,7 @@ def named(part: Any) -> str | None:
                 shown[each.name] = _content(Path(shown[each.name]))
         values = ", ".join(f"{name}={_value(value)}" for name, value in shown.items())
         return f"{type(part).__qualname__}({values})"
-    return None if part is None else str(getattr(part, "__qualname__", None) or repr(part))
+    return str(getattr(part, "__qualname__", None) or repr(part))
 
 
 def _content(path: Path) -> str:

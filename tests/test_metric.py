@@ -358,7 +358,9 @@ def test_without_torchmetrics_it_says_what_to_install():
         "except ModuleNotFoundError as error:\n    print(error, error.name)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
+    # torch speaks of a CUDA compiler without a GPU, where there is one
+    said = [line for line in done.stderr.splitlines() if "torch/utils/cpp_extension.py" not in line]
+    assert said == []
     assert (
         done.stdout
         == "lossc.Metric needs torchmetrics: pip install 'lossc[metrics]' torchmetrics\n"
